@@ -1,0 +1,1 @@
+"""File formats of vocabularies and learned tokens: one file a format, read and write, nothing else."""
