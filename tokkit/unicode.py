@@ -101,7 +101,7 @@ def text_of(token: bytes) -> str | None:
 
 
 def has_script(token: bytes, script: str) -> bool:
-    """Tell whether any complete character among a token's bytes belongs to the script.
+    r"""Tell whether any complete character among a token's bytes belongs to the script.
 
     Bytes of a partial character at either end are passed over: they belong to no script yet.
 

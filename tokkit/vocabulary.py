@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tokkit.errors import FormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import tiktoken
@@ -33,12 +33,13 @@ class Segment:
     stop: int
 
     def __len__(self) -> int:
+        """Return how many ids it has."""
         return self.stop - self.start
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """A vocabulary: what `encode` needs, and where each id came from.
+    r"""A vocabulary: what `encode` needs, and where each id came from.
 
     Attributes:
         name: a short name for tables and file names.
@@ -64,6 +65,7 @@ class Vocabulary:
     provenance: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
+        """Name the segments where the caller did not."""
         if not self.segments:
             object.__setattr__(self, "segments", default_segments(self.tokens, self.special_tokens))
 
@@ -141,7 +143,8 @@ class Vocabulary:
 def default_segments(tokens: Sequence[bytes], special_tokens: Mapping[str, int]) -> tuple[Segment, ...]:
     """Return the segments of a vocabulary whose origin is not known: its ranks, then each run of special ids."""
     segments = [Segment("prefix", 0, len(tokens))] if tokens else []
-    segments += [Segment("special", start, stop) for start, stop in id_runs(special_tokens.values()) if stop > len(tokens)]
+    runs = id_runs(token_id for token_id in special_tokens.values() if token_id >= len(tokens))
+    segments += [Segment("special", start, stop) for start, stop in runs]
     return tuple(segments)
 
 
@@ -162,7 +165,7 @@ def id_runs(ids: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def rank_lines(tokens: Sequence[bytes]) -> bytes:
-    """Return the bytes of a rank file: a line a token, base64 of its bytes, a space and its rank; holes are left out."""
+    """Return the bytes of a rank file: a line a token, base64 of its bytes, a space and its rank, without the holes."""
     return b"".join(
         base64.b64encode(token) + b" " + str(rank).encode() + b"\n" for rank, token in enumerate(tokens) if token
     )
@@ -198,5 +201,5 @@ def parse_rank_lines(data: bytes, source: str) -> tuple[bytes, ...]:
         by_rank[rank] = token
         seen[token] = rank
     if not by_rank:
-        raise FormatError(f"{source}: no tokens in it", "a rank file has one token a line: base64 of its bytes and its rank")
+        raise FormatError(f"{source}: no tokens in it", "a rank file has one token a line: base64 and rank")
     return tuple(by_rank.get(rank, b"") for rank in range(max(by_rank) + 1))

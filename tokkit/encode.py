@@ -1,0 +1,230 @@
+"""Encode pretokens, texts and counts tables with a vocabulary, exactly as tiktoken does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from tokkit.errors import InputError, LawError
+from tokkit.kernels.encode import NO_PAIR, NO_RANK, SCAN_LIMIT, count_splits, encode_pretokens, index_pairs
+from tokkit.kernels.strings import index_strings
+from tokkit.pretokenize import split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tokkit.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class MergeTable:
+    """A vocabulary as the arrays that the encode kernel reads; see `tokkit.kernels.encode`."""
+
+    token_data: NDArray[np.uint8]
+    token_starts: NDArray[np.int64]
+    token_slots: NDArray[np.int32]
+    byte_ids: NDArray[np.int32]
+    pair_keys: NDArray[np.uint64]
+    pair_ranks: NDArray[np.int32]
+
+
+_TABLES: WeakKeyDictionary[Vocabulary, MergeTable] = WeakKeyDictionary()
+
+
+def merge_table(vocabulary: Vocabulary) -> MergeTable:
+    """Return the merge table of a vocabulary, made once.
+
+    Raises:
+        LawError: a single byte has no token, so that some text has no ids.
+    """
+    table = _TABLES.get(vocabulary)
+    if table is None:
+        table = _TABLES[vocabulary] = _make_merge_table(vocabulary)
+    return table
+
+
+def _make_merge_table(vocabulary: Vocabulary) -> MergeTable:
+    missing = [byte for byte in range(256) if bytes([byte]) not in vocabulary.ranks]
+    if missing:
+        raise LawError(
+            f"{vocabulary.name}: no token for byte 0x{missing[0]:02x} ({len(missing)} of 256 bytes are missing)",
+            "a vocabulary needs all 256 single bytes, or some text cannot be encoded",
+        )
+    byte_ids = np.array([vocabulary.ranks[bytes([byte])] for byte in range(256)], np.int32)
+    data, starts = flatten(vocabulary.tokens)
+    slots = np.full(_slots_for(len(vocabulary.tokens)), -1, np.int32)
+    index_strings(data, starts, slots)
+    n_pairs = _slots_for(count_splits(data, starts, slots))
+    pair_keys = np.full(n_pairs, NO_PAIR, np.uint64)
+    pair_ranks = np.empty(n_pairs, np.int32)
+    index_pairs(data, starts, slots, pair_keys, pair_ranks)
+    return MergeTable(data, starts, slots, byte_ids, pair_keys, pair_ranks)
+
+
+def _slots_for(n: int) -> int:
+    """Return the power of two that holds n entries at most half full."""
+    return 1 << max(4, (2 * n).bit_length())
+
+
+def flatten(pieces: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return byte strings as one array of bytes and where each starts (n + 1 offsets)."""
+    starts = np.zeros(len(pieces) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)), out=starts[1:])
+    return np.frombuffer(b"".join(pieces), np.uint8), starts
+
+
+def encode_arrays(
+    vocabulary: Vocabulary,
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    *,
+    shortcut: bool,
+    limits: NDArray[np.int32] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Encode pretokens by merging and return their ids.
+
+    Args:
+        vocabulary: the vocabulary.
+        data: uint8, the bytes of all pretokens.
+        starts: int64[n + 1], where each pretoken starts.
+        shortcut: look the whole pretoken up before merging, as tiktoken and `ignore_merges` do.
+        limits: int32[n], for each pretoken the rank below which merges are allowed; all ranks when omitted.
+
+    Returns:
+        ids (int32, all pretokens in a row) and where each pretoken's ids start (int64[n + 1]).
+    """
+    table = merge_table(vocabulary)
+    n_bytes = int(starts[-1] - starts[0])
+    longest = int(np.diff(starts).max(initial=0))
+    ids = np.empty(n_bytes, np.int32)
+    id_starts = np.empty(starts.size, np.int64)
+    links = longest if longest > SCAN_LIMIT else 0
+    encode_pretokens(
+        data,
+        starts,
+        limits if limits is not None and limits.size else np.array([NO_RANK], np.int32),
+        table.byte_ids,
+        table.token_data,
+        table.token_starts,
+        table.token_slots,
+        shortcut,
+        table.pair_keys,
+        table.pair_ranks,
+        ids,
+        id_starts,
+        np.empty(max(longest, 1), np.int32),
+        np.empty(links, np.int32),
+        np.empty(links, np.int32),
+        np.empty(3 * links, np.uint64),
+    )
+    return ids[: id_starts[-1]], id_starts
+
+
+def encode_pieces(vocabulary: Vocabulary, pieces: Sequence[bytes], *, shortcut: bool) -> list[list[int]]:
+    """Return the ids of each pretoken; see `encode_arrays`.
+
+    Example:
+        >>> from tokkit.vocabulary import Vocabulary
+        >>> vocabulary = Vocabulary("tiny", "", tuple(bytes([byte]) for byte in range(256)) + (b"ab", b"abc"))
+        >>> encode_pieces(vocabulary, [b"abc", b"cab"], shortcut=False)
+        [[257], [99, 256]]
+    """
+    ids, starts = encode_arrays(vocabulary, *flatten(pieces), shortcut=shortcut)
+    as_list = ids.tolist()
+    bounds = starts.tolist()
+    return [as_list[start:stop] for start, stop in pairwise(bounds)]
+
+
+def encode_bytes(vocabulary: Vocabulary, piece: bytes, *, shortcut: bool) -> list[int]:
+    """Return the ids of one pretoken; see `encode_arrays`."""
+    return encode_pieces(vocabulary, [piece], shortcut=shortcut)[0]
+
+
+def merge_parts(vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """Return int32[n_tokens, 2]: the two lower-ranked tokens that merging makes each token of, (-1, -1) where not two.
+
+    Single bytes and holes have none. A token of two bytes or more without parts breaks closure.
+    """
+    table = merge_table(vocabulary)
+    n_tokens = table.token_starts.size - 1
+    ids, starts = encode_arrays(
+        vocabulary, table.token_data, table.token_starts, shortcut=False, limits=np.arange(n_tokens, dtype=np.int32)
+    )
+    parts = np.full((n_tokens, 2), -1, np.int32)
+    two = np.flatnonzero(np.diff(starts) == 2)
+    parts[two, 0] = ids[starts[two]]
+    parts[two, 1] = ids[starts[two] + 1]
+    return parts
+
+
+def encode(vocabulary: Vocabulary, text: str, *, specials: bool = False) -> list[int]:
+    """Return the ids of a text, equal to tiktoken's `encode_ordinary`.
+
+    Args:
+        vocabulary: the vocabulary.
+        text: the text; it must be encodable as UTF-8.
+        specials: whether a special token's name in the text becomes that token (`allowed_special="all"`).
+
+    Raises:
+        InputError: the text holds a lone surrogate.
+    """
+    if not specials or not vocabulary.special_tokens:
+        return _encode_ordinary(vocabulary, text)
+    import regex  # noqa: PLC0415 - only this rare path needs it
+
+    names = sorted(vocabulary.special_tokens, key=len, reverse=True)
+    ids: list[int] = []
+    for part in regex.split(f"({'|'.join(map(regex.escape, names))})", text):
+        if part in vocabulary.special_tokens:
+            ids.append(vocabulary.special_tokens[part])
+        else:
+            ids += _encode_ordinary(vocabulary, part)
+    return ids
+
+
+def _encode_ordinary(vocabulary: Vocabulary, text: str) -> list[int]:
+    if not text:
+        return []
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the text holds a lone surrogate at character {error.start}: U+{ord(text[error.start]):04X}",
+            'drop it, or read the text with errors="surrogateescape" and mend it first',
+        ) from None
+    array = np.frombuffer(data, np.uint8)
+    ids, _ = encode_arrays(vocabulary, array, split(array, vocabulary.pattern), shortcut=True)
+    return list(map(int, ids))
+
+
+def decode_bytes(vocabulary: Vocabulary, ids: Sequence[int]) -> bytes:
+    """Return the bytes of ids; a special token gives its name.
+
+    Raises:
+        InputError: an id that the vocabulary does not have.
+    """
+    pieces = []
+    for token_id in ids:
+        piece = vocabulary.tokens[token_id] if 0 <= token_id < len(vocabulary.tokens) else b""
+        if not piece:
+            name = vocabulary.special_ids.get(token_id)
+            if name is None:
+                raise InputError(f"{vocabulary.name} has no id {token_id}", f"ids are 0 to {vocabulary.n_vocab - 1:,}")
+            piece = name.encode()
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def decode(vocabulary: Vocabulary, ids: Sequence[int]) -> str:
+    """Return the text of ids; bytes that are not UTF-8 become U+FFFD, as in tiktoken.
+
+    Raises:
+        InputError: an id that the vocabulary does not have.
+    """
+    return decode_bytes(vocabulary, ids).decode("utf-8", "replace")
