@@ -44,6 +44,10 @@ class CorpusError(InputError):
         self.line = line
         self.byte_offset = byte_offset
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by the arguments, so that the error comes back whole from a worker process."""
+        return type(self), (self.reason, self.path, self.line, self.byte_offset, self.hint)
+
 
 class FormatError(InputError):
     """A vocabulary, tokens, counts or recipe file breaks its format."""
