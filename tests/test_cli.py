@@ -1,0 +1,481 @@
+"""The command line as a user meets it: exit codes, both streams word for word, pipes, signals, full disks."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from tokkit.cli import inputs, outputs
+from tokkit.cli.app import VERBS, app, main
+from tokkit.errors import InputError
+from tokkit.formats import tiktoken
+from tokkit.render import data, progress, table, talk
+
+TOKKIT = [sys.executable, "-c", "import sys; from tokkit.cli.app import main; sys.exit(main())"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the console entry in this process: words -> (exit code, stdout, stderr)."""
+
+    def run_words(*words) -> tuple[int, str, str]:
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run_words
+
+
+@pytest.fixture(scope="session")
+def binary() -> str:
+    """The installed console script."""
+    path = Path(sys.executable).with_name("tokkit")
+    if not path.exists():
+        pytest.skip(f"no console script at {path}: pip install -e . makes it")
+    return str(path)
+
+
+@pytest.fixture
+def tiny_file(tiny, tmp_path):
+    """The tiny vocabulary (262 ranks, no specials) as tiny.tiktoken with its sidecar."""
+    path = tmp_path / "tiny.tiktoken"
+    tiktoken.save(tiny, path)
+    return path
+
+
+GROUP: Any = typer.main.get_command(app)
+PARAMETERS = [(name, each) for name, verb in GROUP.commands.items() for each in verb.params]
+
+
+# Help
+
+
+def test_help_lists_every_verb_with_its_first_line(run):
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    for verb in VERBS:
+        first = inspect.cleandoc(GROUP.commands[verb].help).split("\n")[0]
+        assert f"  {verb:<6}  {first}\n" in out
+
+
+def test_no_word_at_all_is_a_usage_error_that_helps(run):
+    assert run() == (2, "", run("--help")[1])
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_says_what_it_does_what_it_costs_and_gives_an_example(run, verb, flag):
+    code, out, err = run(verb, flag)
+    assert (code, err) == (0, "")
+    usage, blank, first, *rest = out.split("\n")
+    assert usage.startswith(f"Usage: tokkit {verb} [OPTIONS] ")
+    assert blank == ""
+    assert re.fullmatch(r"[A-Z][a-z]+ .*\.", first), "an imperative first line"
+    page = "\n".join(rest)
+    assert re.search(r"\b([Cc]osts?|at about|takes)\b", page), "what it costs"
+    example = re.search(rf"\nExample:\n  (tokkit {verb} .+)\n", page)
+    assert example, "one example"
+    options = set(re.findall(r"(?<= )--?[a-z][a-z0-9-]*", example[1]))
+    assert options <= {name for each, parameter in PARAMETERS if each == verb for name in parameter.opts}
+    assert max(len(line) for line in out.split("\n")) <= 84
+
+
+def test_help_does_not_depend_on_the_terminal(run, monkeypatch):
+    wide = run("pad", "--help")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "dumb")
+    assert run("pad", "--help") == wide
+
+
+def test_an_option_has_one_meaning_everywhere():
+    meanings: dict[str, set[tuple[str, str]]] = {}
+    for _, each in PARAMETERS:
+        for name in each.opts if each.param_type_name == "option" else ():
+            meanings.setdefault(name, set()).add((each.help, each.metavar))
+    assert {name: found for name, found in meanings.items() if len(found) > 1} == {}
+    assert {"--output", "-o", "--json", "--quiet", "-q", "--pattern", "--size"} <= set(meanings)
+
+
+def test_every_option_and_argument_has_help_and_a_metavar():
+    for verb, each in PARAMETERS:
+        assert each.help, f"{verb} {each.name}"
+        assert each.help.endswith("."), f"{verb} {each.name}"
+        assert getattr(each, "is_flag", False) or each.metavar, f"{verb} {each.name}"
+
+
+def test_help_is_quick():
+    best = 9.0
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([*TOKKIT, "--help"], capture_output=True, check=True)
+        best = min(best, time.perf_counter() - start)
+    assert best < 1.0, f"{best:.2f} s; 0.1 s on an idle machine"
+
+
+def test_version(run):
+    assert run("--version") == (0, "tokkit 0.1.0\n", "")
+
+
+# Usage errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["paad"], "no such verb: paad; did you mean pad?", "tokkit --help"),
+        (["xyzzy"], "no such verb: xyzzy", "tokkit --help"),
+        (["--quux"], "no such option: --quux", "tokkit --help"),
+        (["pad", "--multipel", "3"], "no such option: --multipel; did you mean --multiple?", "tokkit pad --help"),
+        (["pad", "-o"], "option '-o' requires an argument", "tokkit pad --help"),
+        (["pad", "x.tiktoken"], "missing option '-o' / '--output'", "tokkit pad --help"),
+        (["pad", "-o", "x.tiktoken"], "missing argument 'VOCAB'", "tokkit pad --help"),
+        (
+            ["pad", "x", "-o", "y.tiktoken", "--multiple", "many"],
+            "invalid value for '--multiple': Input should be a valid integer, unable to parse string as an integer",
+            "tokkit pad --help",
+        ),
+    ],
+)
+def test_a_usage_error_is_one_line_and_a_hint(run, words, message, hint):
+    assert run(*words) == (2, "", f"error: {message}\nhint: {hint}\n")
+
+
+# What stops a run: one line, a hint, exit code 2
+
+
+def test_an_unknown_vocabulary_names_the_known_ones(run, tmp_path):
+    code, out, err = run("pad", "cl100k", "-o", tmp_path / "x.tiktoken")
+    assert (code, out) == (2, "")
+    assert err == "error: neither a known base nor a file: cl100k\nhint: did you mean cl100k_base?\n"
+
+
+def test_a_missing_output_folder_is_found_before_the_work(run, tmp_path):
+    target = tmp_path / "no" / "x.tiktoken"
+    code, _, err = run("pad", "does-not-exist", "-o", target)
+    assert code == 2
+    assert err == f"error: cannot write {target}: no folder {target.parent}\nhint: mkdir -p {target.parent}\n"
+
+
+def test_an_output_with_another_suffix_is_refused(run, tiny_file, tmp_path):
+    target = tmp_path / "x.bpe"
+    code, _, err = run("pad", tiny_file, "-o", target)
+    assert code == 2
+    assert err == f"error: cannot write {target}: its name does not end in .tiktoken\nhint: -o {target}.tiktoken\n"
+
+
+def test_an_output_that_is_a_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="it is a folder"):
+        outputs.check(tmp_path)
+
+
+def test_an_unreadable_file_is_named(run, tmp_path, tiny_file):
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    tiny_file.chmod(0)
+    code, _, err = run("pad", tiny_file, "-o", tmp_path / "x.tiktoken")
+    assert (code, err) == (2, f"error: {tiny_file}: Permission denied\n")
+
+
+def test_a_file_that_cannot_be_opened_is_named(run, tmp_path):
+    loop = tmp_path / "loop.tiktoken"
+    loop.symlink_to(loop)
+    code, out, err = run("merge", loop, tmp_path / "words.txt", "-o", tmp_path / "x.tiktoken")
+    assert (code, out) == (2, "")
+    assert str(loop) in err
+    assert err.count("error: ") == 1
+
+
+def test_a_full_disk_is_one_line_that_names_the_output(run, tiny_file, tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    target = tmp_path / "x.tiktoken"
+    target.symlink_to("/dev/full")
+    code, out, err = run("pad", tiny_file, "-o", target)
+    assert (code, out) == (2, "")
+    assert err == f"error: cannot write {target}: No space left on device\nhint: what was there is untouched\n"
+
+
+def test_the_names_of_files_cannot_drive_the_terminal(run, tmp_path):
+    code, _, err = run("pad", tmp_path / "a\x1b[31m\nb", "-o", tmp_path / "x.tiktoken")
+    assert code == 2
+    assert err.startswith(f"error: neither a known base nor a file: {tmp_path}/a\\x1b[31m\\nb\n")
+
+
+def test_a_traceback_is_shown_only_when_asked_for(run, tmp_path, monkeypatch):
+    words = ["pad", "nothing-here", "-o", tmp_path / "x.tiktoken"]
+    plain = run(*words)
+    assert "Traceback" not in plain[2]
+    for asked in (["--traceback", *words], [*words, "--traceback"]):
+        code, _, err = run(*asked)
+        assert code == 2
+        assert err.startswith("Traceback (most recent call last):\n")
+        assert err.endswith(plain[2])
+    monkeypatch.setenv("TOKKIT_TRACEBACK", "1")
+    assert run(*words)[2].startswith("Traceback")
+    monkeypatch.setenv("TOKKIT_TRACEBACK", "0")
+    assert run(*words) == plain
+
+
+def test_after_a_double_dash_every_word_is_an_input(run, tmp_path):
+    code, _, err = run("pad", "-o", tmp_path / "x.tiktoken", "--", "--traceback")
+    assert code == 2
+    assert err.startswith("error: neither a known base nor a file: --traceback\n")
+
+
+# Pipes, streams and signals, with the real process
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    errors = tmp_path / "errors"
+    with errors.open("wb") as sink:
+        process: Any = subprocess.Popen([*TOKKIT, "--help"], stdout=subprocess.PIPE, stderr=sink)
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+    assert errors.read_bytes() == b""
+
+
+def test_data_for_a_closed_pipe_are_no_error(tiny_file, tmp_path):
+    words = ["pad", str(tiny_file), "-o", str(tmp_path / "x.tiktoken"), "--json"]
+    process: Any = subprocess.Popen([*TOKKIT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_data_for_a_full_disk_are_one_line_and_two():
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*TOKKIT, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: stdout: No space left on device\n")
+
+
+def opened_for_a_reader(pipe: Path) -> int:
+    """Open a named pipe for writing as soon as somebody reads it; fail after a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def test_an_interrupt_leaves_nothing_and_exits_with_130(tmp_path):
+    pipe = tmp_path / "words.txt"
+    os.mkfifo(pipe)
+    target = tmp_path / "x.tiktoken"
+    process = subprocess.Popen(
+        [*TOKKIT, "merge", str(pipe), "cl100k_base", "-o", str(target), "--pattern", "cl100k_base"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    writer = opened_for_a_reader(pipe)  # open and silent, it keeps the process waiting
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    os.close(writer)
+    assert (process.returncode, out, err) == (130, "", "error: interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["words.txt"]
+
+
+def test_data_are_utf8_whatever_the_locale_says(tiny_file, tmp_path):
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    words = [
+        "pad",
+        str(tiny_file),
+        "--special",
+        "<|end|>",
+        "-o",
+        str(tmp_path / "x.tiktoken"),
+        "--multiple",
+        "1",
+        "--json",
+    ]
+    # The arguments of a process under an ASCII locale come in by surrogateescape: UTF-8 is what goes out.
+    done = subprocess.run([*TOKKIT, *words], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["specials"] == 1
+
+
+def test_the_console_script_starts(binary):
+    done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "tokkit 0.1.0\n", "")
+
+
+# The verbs
+
+
+def test_select_cuts_and_says_what_it_kept(run, tiny_file, tmp_path):
+    target = tmp_path / "cut.tiktoken"
+    code, out, err = run("select", tiny_file, "--size", 258, "-o", target)
+    assert (code, out, err) == (0, "", "kept 258 tokens, the last of rank 257\n")
+    cut = tiktoken.load(target)
+    assert (cut.name, cut.n_ranks, cut.tokens[256:]) == ("cut", 258, (b"th", b"the"))
+
+
+def test_select_prints_one_json_document(run, tiny_file, tmp_path):
+    code, out, err = run(
+        "select", tiny_file, "--size", 262, "--only", "ascii", "-o", tmp_path / "cut.tiktoken", "--json"
+    )
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    assert document["kept"] == 261
+    assert document["dropped"]["non-ASCII"] == 1
+    assert document["spared_bytes"] == 128
+    assert document["last_rank"] == 260
+    assert document["vocabulary"]["segments"] == [{"name": "prefix", "start": 0, "stop": 261}]
+
+
+def test_quiet_says_nothing(run, tiny_file, tmp_path):
+    assert run("select", tiny_file, "--size", 258, "-o", tmp_path / "cut.tiktoken", "-q") == (0, "", "")
+
+
+def test_pad_shows_its_arithmetic(run, tiny_file, tmp_path):
+    target = tmp_path / "out.tiktoken"
+    code, out, err = run("pad", tiny_file, "--special", "<|end|>", "--spares", 2, "--multiple", 128, "-o", target)
+    assert (code, out, err) == (0, "", "262 prefix + 1 special + 121 spares = 384 = 3 x 128\n")
+    padded = tiktoken.load(target)
+    assert (padded.n_vocab, padded.special_tokens["<|end|>"], padded.special_tokens["<|spare_0|>"]) == (384, 262, 263)
+
+
+def test_pad_refuses_an_exact_number_that_does_not_divide(run, tiny_file, tmp_path):
+    code, out, err = run("pad", tiny_file, "--spares", 2, "--exact", "-o", tmp_path / "out.tiktoken")
+    assert (code, out) == (2, "")
+    assert "264" in err
+    assert not (tmp_path / "out.tiktoken").exists()
+
+
+def test_rename_in_place_changes_one_name_and_no_other_byte(run, tiny_file, tmp_path):
+    target = tmp_path / "out.tiktoken"
+    run("pad", tiny_file, "--multiple", 2, "--spares", 2, "-o", target)
+    ranks, sidecar = target.read_bytes(), target.with_suffix(".json").read_bytes()
+    code, out, err = run("rename", target, "<|spare_1|>=<|im_start|>")
+    assert (code, out, err) == (0, "", "id 263: <|spare_1|> is now <|im_start|>\n")
+    assert target.read_bytes() == ranks
+    assert target.with_suffix(".json").read_bytes() == sidecar.replace(b'"<|spare_1|>": 263', b'"<|im_start|>": 263')
+
+
+@pytest.mark.parametrize("pair", ["<|spare_0|>", "=x", "<|spare_0|>="])
+def test_rename_wants_both_names(run, tiny_file, pair):
+    code, _, err = run("rename", tiny_file, pair)
+    assert (code, err) == (2, f"error: not OLD=NEW: '{pair}'\nhint: for example '<|spare_0|>=<|im_start|>'\n")
+
+
+def test_rename_leaves_a_published_base_alone(run):
+    code, _, err = run("rename", "cl100k_base", "<|endoftext|>=<|end|>")
+    assert code == 2
+    assert err == "error: cl100k_base is a published base and stays as it is\nhint: name a new file with -o\n"
+
+
+def test_merge_takes_a_word_list(run, tiny_file, tmp_path):
+    words = tmp_path / "zh.txt"
+    words.write_text("thing\t3\nin\t9\nthin\t5\n", "utf-8")
+    target = tmp_path / "out.tiktoken"
+    code, out, err = run("merge", tiny_file, words, "-o", target)
+    assert (code, out) == (0, "")
+    merged = tiktoken.load(target)
+    assert err.split("\n")[:2] == ["added 2 tokens from zh", "passed over 1 duplicate"]
+    assert err.split("\n")[-2] == f"{merged.n_ranks} mergeable tokens in all"
+    assert {b"thin", b"thing"} <= set(merged.tokens)
+
+
+def test_merge_has_nothing_to_filter_in_a_word_list(run, tiny_file, tmp_path):
+    code, _, err = run("merge", tiny_file, tmp_path / "zh.txt", "--script", "Han", "-o", tmp_path / "out.tiktoken")
+    assert code == 2
+    assert err.startswith("error: --script filters the tokens of another vocabulary, and no source is one\nhint: ")
+
+
+def test_merge_takes_the_tokens_of_a_script_from_a_vocabulary(run, tiny_file, tmp_path):
+    target = tmp_path / "out.tiktoken"
+    code, out, _ = run("merge", tiny_file, "cl100k_base", "--script", "Thai", "-o", target, "--json")
+    document = json.loads(out)
+    assert (code, list(document["added"])) == (0, ["cl100k_base"])
+    segments = {segment["name"] for segment in document["vocabulary"]["segments"]}
+    assert {"prefix", "learned:cl100k_base"} <= segments
+    assert document["fewest_bridges"] <= len(document["bridges"])
+    assert all(set(bridge) == {"base64", "display"} for bridge in document["bridges"])
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1GB", 10**9), ("1gb", 10**9), ("2GiB", 2 << 30), ("10", 10), ("0.5 KB", 500), (" 3B ", 3), ("1.5TiB", 3 << 39)],
+)
+def test_sizes(text, size):
+    assert inputs.byte_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "1 XB", "-1", "1e9", "1,000", "٣"])
+def test_no_sizes(text):
+    with pytest.raises(InputError, match="not a size"):
+        inputs.byte_size(text)
+
+
+# Drawing
+
+
+def test_a_table_is_the_same_text_in_a_pipe_and_in_a_terminal(capsys, monkeypatch):
+    rows = [["en", "1,234"], ["中文\x1b", "7"], ["total", "1,241"]]
+    table.show(["language", "tokens"], rows, totals=1)
+    piped = capsys.readouterr().out
+    assert piped == "language  tokens\nen         1,234\n中文\\x1b       7\ntotal      1,241\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    table.show(["language", "tokens"], rows, totals=1)
+    coloured = capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    table.show(["language", "tokens"], rows, totals=1)
+    ruled = capsys.readouterr().out
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == ruled
+    assert coloured.startswith("\x1b[1mlanguage")
+    assert [line for line in ruled.splitlines() if set(line) != {"─"}] == piped.splitlines()
+
+
+def test_csv_is_raw(capsys):
+    data.comma_separated(["language", "ratio"], [["zh, Hant", 1 / 3], ["en", None]])
+    assert capsys.readouterr().out == 'language,ratio\n"zh, Hant",0.3333333333333333\nen,\n'
+
+
+def test_progress_is_silent_where_nobody_looks(capsys):
+    with progress.progress("counting") as advance:
+        assert advance is None
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_on_a_terminal_says_what_how_far_and_how_fast(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with progress.progress("counting [b]", quiet=True) as advance:
+        assert advance is None
+    with progress.progress("counting [b]") as advance:
+        assert advance is not None
+        advance(5_000_000, 10_000_000)
+        advance(10_000_000, 10_000_000)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "counting [b]" in err
+    assert "10.0 of 10.0 MB" in err
+
+
+def test_talk_survives_a_closed_stderr(monkeypatch):
+    with Path(os.devnull).open("w", encoding="utf-8") as closed:
+        pass
+    monkeypatch.setattr(sys, "stderr", closed)
+    talk.error("nobody hears this")

@@ -1,0 +1,70 @@
+"""What the verbs read: a vocabulary by name or path, and sizes in bytes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokkit.errors import InputError
+
+if TYPE_CHECKING:
+    from tokkit.vocabulary import Vocabulary
+
+UNITS = {"": 1, "B": 1} | {
+    f"{letter}{infix}B": base**power
+    for infix, base in (("", 1000), ("i", 1024))
+    for power, letter in enumerate("KMGT", 1)
+}
+
+
+def vocabulary(argument: str, pattern: str | None = None) -> Vocabulary:
+    """Return the vocabulary that an argument names: a base, a rank file, or a tokenizer.json or its folder.
+
+    Raises:
+        TokkitError: it is not there, not whole, or a rank file without a pattern; says which.
+    """
+    from tokkit.bases import BASES, load_base, pattern_named
+    from tokkit.errors import MismatchError
+
+    if not is_huggingface(argument) or argument in BASES:
+        return load_base(argument, pattern)
+    from tokkit.formats.huggingface import load
+
+    loaded = load(argument)
+    if pattern is not None and loaded.pattern != pattern_named(pattern):
+        raise MismatchError(
+            f"the pattern given is not that of {argument}: {pattern!r} against {loaded.pattern!r}",
+            "leave --pattern out: a tokenizer.json carries its own",
+        )
+    return loaded
+
+
+def names_vocabulary(argument: str) -> bool:
+    """Return whether an argument names a vocabulary: a base, a .tiktoken file, a tokenizer.json or its folder."""
+    from tokkit.bases import BASES
+
+    return argument in BASES or Path(argument).suffix == ".tiktoken" or is_huggingface(argument)
+
+
+def is_huggingface(argument: str) -> bool:
+    """Return whether an argument names a tokenizer.json or a folder, which is to hold one."""
+    path = Path(argument)
+    return path.is_dir() or path.name == "tokenizer.json"
+
+
+def byte_size(text: str) -> int:
+    """Return a size in bytes: KB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024.
+
+    Raises:
+        InputError: no such size.
+
+    Example:
+        >>> byte_size("500MB"), byte_size("1.5 GiB"), byte_size("10")
+        (500000000, 1610612736, 10)
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)", text.strip())
+    units = {name.lower(): factor for name, factor in UNITS.items()}
+    if match is None or match[2].lower() not in units:
+        raise InputError(f"not a size: {text!r}", "write a number and a unit, such as 500MB or 2GiB")
+    return int(float(match[1]) * units[match[2].lower()])

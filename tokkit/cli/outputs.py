@@ -1,0 +1,76 @@
+"""What the verbs write: where to, checked before the work starts, and told in one line when it does not go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokkit.cli.inputs import is_huggingface
+from tokkit.errors import InputError
+
+if TYPE_CHECKING:
+    from tokkit.vocabulary import Vocabulary
+
+
+def check(path: Path, suffix: str | None = None) -> None:
+    """Refuse an output path that cannot be written, before hours of work are spent on it.
+
+    Raises:
+        InputError: its folder is missing or not writable, it is a folder itself, or it lacks `suffix`.
+    """
+    folder = path.parent
+    if suffix is not None and path.suffix != suffix:
+        raise InputError(f"cannot write {path}: its name does not end in {suffix}", f"-o {path}{suffix}")
+    if not folder.is_dir():
+        raise InputError(f"cannot write {path}: no folder {folder}", f"mkdir -p {folder}")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder", "name a file in it")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write {path}: no permission in folder {folder}", "choose another folder")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failed write inside into an error that names `path`, not the temporary file beside it.
+
+    Raises:
+        InputError: the disk is full, or the folder may not be written; what was there before is still there.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}", "what was there is untouched") from error
+
+
+def save(vocabulary: Vocabulary, path: Path) -> None:
+    """Write a vocabulary in the format that its path asks for: a folder or tokenizer.json, else a rank file.
+
+    Raises:
+        InputError: the path cannot be written; names it.
+    """
+    from tokkit.formats import tiktoken
+
+    if is_huggingface(str(path)):
+        save_folder(vocabulary, path if path.is_dir() else path.parent)
+        return
+    check(path, ".tiktoken")
+    with writing(path):
+        tiktoken.save(vocabulary, path)
+
+
+def save_folder(vocabulary: Vocabulary, folder: Path) -> None:
+    """Write a vocabulary as tokenizer.json and what belongs to it into a folder, which is made where it is missing.
+
+    Raises:
+        InputError: the folder cannot be made or written; names it.
+    """
+    from tokkit.formats import huggingface
+
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        huggingface.save(vocabulary, folder)

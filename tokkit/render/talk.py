@@ -1,0 +1,60 @@
+"""Say things to the person at the terminal: errors and notes, on stderr, one line each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+
+def error(message: str, hint: str | None = None) -> None:
+    """Print `error: MESSAGE`, and `hint: HINT` under it where there is one, each on one line of stderr."""
+    _say(f"error: {message}")
+    if hint:
+        _say(f"hint: {hint}")
+
+
+def note(message: str, *, quiet: bool = False) -> None:
+    """Print one line of talk on stderr; nothing when `quiet`."""
+    if not quiet:
+        _say(message)
+
+
+def page(text: str) -> None:
+    """Print several lines of our own making on stderr, such as the help of a command that was called without words."""
+    # Whoever closed stderr does not want to hear it; the work goes on.
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text if text.endswith("\n") else text + "\n")
+        sys.stderr.flush()
+
+
+def one_line(text: str) -> str:
+    r"""Return text with everything a terminal acts upon escaped: controls, line breaks, bidirectional overrides.
+
+    Example:
+        >>> print(one_line("a\x1b[31m\nb\u202e 中文"))
+        a\x1b[31m\nb\u202e 中文
+    """
+    return "".join(
+        character if character == " " or character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """Return a number with thousands separators and its noun.
+
+    Example:
+        >>> counted(1, "token"), counted(60004, "token"), counted(2, "entry", "entries")
+        ('1 token', '60,004 tokens', '2 entries')
+    """
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def colour_wanted(*, terminal: bool) -> bool:
+    """Return whether to colour a stream that is (or is not) a terminal: NO_COLOR and a dumb terminal say no."""
+    return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _say(text: str) -> None:
+    page(one_line(text))
