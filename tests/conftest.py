@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import regex
 
 from tokkit.bases import load_base
+from tokkit.encode import encode_bytes
 from tokkit.vocabulary import Segment, Vocabulary
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -68,3 +72,49 @@ def corpus() -> Path:
     if not CORPUS.is_dir():
         pytest.skip(f"no shared corpus at {CORPUS}")
     return CORPUS
+
+
+@pytest.fixture(scope="session")
+def chinese(prefix: Vocabulary) -> Vocabulary:
+    """The prefix, 400 tokens learned on top of it from tests/data/chinese.txt, and spares up to a multiple of 256.
+
+    Learned here in the plainest way (count all pairs, merge the first, again), so that formats and runtimes are tested on
+    a lawful extension whatever the learner does.
+    """
+    text = (Path(__file__).parent / "data" / "chinese.txt").read_text(encoding="utf-8")
+    pretokens = regex.findall(prefix.pattern, text)
+    pieces = [
+        [prefix.tokens[rank] for rank in encode_bytes(prefix, part.encode(), shortcut=False)] for part in pretokens
+    ]
+    learned: list[bytes] = []
+    known = dict(prefix.ranks)
+    while len(learned) < 400:
+        pairs = Counter(pair for part in pieces for pair in pairwise(part))
+        left, right = min(pairs, key=lambda pair: (-pairs[pair], known[pair[0]], known[pair[1]]))
+        known[left + right] = len(known)
+        learned.append(left + right)
+        pieces = [_merged(part, left, right) for part in pieces]
+    start = len(prefix.tokens) + len(learned)
+    stop = -(-start // 256) * 256
+    return prefix.with_step(
+        {"step": "pad", "tool": "tokkit 0.1.0", "multiple": 256},
+        name="chinese",
+        tokens=prefix.tokens + tuple(learned),
+        special_tokens={"<|endoftext|>": start} | {f"<|spare_{n}|>": start + 1 + n for n in range(stop - start - 1)},
+        segments=(
+            *prefix.segments,
+            Segment("learned:zh", len(prefix.tokens), start),
+            Segment("special", start, start + 1),
+            Segment("spare", start + 1, stop),
+        ),
+    )
+
+
+def _merged(pieces: list[bytes], left: bytes, right: bytes) -> list[bytes]:
+    out: list[bytes] = []
+    for piece in pieces:
+        if out and out[-1] == left and piece == right:
+            out[-1] = left + right
+        else:
+            out.append(piece)
+    return out
