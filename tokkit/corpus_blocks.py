@@ -14,6 +14,7 @@ A block without any of these grows until there is one.
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import re
 import sys
@@ -60,6 +61,8 @@ _WORD_END = re.compile(
 _LOOKAHEAD = 3  # bytes after a cut that are needed to judge it
 _WINDOW = 1 << 16
 _RAW_CHUNK = 1 << 18
+_DECOMPRESSORS = {"bz2": bz2.BZ2Decompressor, "xz": lzma.LZMADecompressor}
+_BROKEN = (OSError, ValueError, EOFError, lzma.LZMAError, pa.ArrowException)
 _MOST_ROWS = 1 << 16
 
 _BROKEN_HINT = "what follows is unknown, so that `--on-error skip` cannot go on: fetch or write the file again"
@@ -196,7 +199,7 @@ def _fill(read: Callable[[int], bytes], buffer: bytearray, wanted: int, file: Co
     while len(buffer) < wanted:
         try:
             chunk = read(wanted - len(buffer))
-        except (OSError, EOFError, lzma.LZMAError) as error:
+        except _BROKEN as error:
             what = "the file cannot be read on" if file.compression is None else f"broken {file.compression} stream"
             reason = f"{what}: {reason_of(error)}"
             raise CorpusError(reason, file.path, None, offset + len(buffer), _BROKEN_HINT) from None
@@ -212,8 +215,8 @@ def _open_stream(file: CorpusFile) -> Iterator[tuple[Callable[[int], bytes], Cal
     with _open_raw(file) as raw:
         if file.compression is None:
             yield raw.read, raw.tell
-        elif file.compression == "xz":
-            yield _xz_reader(raw.read), raw.tell
+        elif file.compression in _DECOMPRESSORS:
+            yield _reader(raw.read, _DECOMPRESSORS[file.compression]), raw.tell
         else:
             yield pa.CompressedInputStream(raw, file.compression).read, raw.tell
 
@@ -229,15 +232,20 @@ def _open_raw(file: CorpusFile) -> Iterator[Any]:
             raw = system.open_input_file(path)
         else:
             raw = pa.OSFile(file.path)
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"{file.path}: {reason_of(error)}") from None
     with raw:
         yield raw
 
 
-def _xz_reader(read_raw: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """Return a function that reads decompressed bytes; unlike `lzma.open` it refuses what is no stream after the first."""
-    decompressor = lzma.LZMADecompressor()
+def _reader(
+    read_raw: Callable[[int], bytes], start_stream: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+) -> Callable[[int], bytes]:
+    """Return a function that reads decompressed bytes; it refuses what is no stream after the first.
+
+    The standard library's own files pass over that in silence, and Arrow's reader of bz2 fails at an empty stream.
+    """
+    decompressor = start_stream()
     at_start = True
 
     def read(size: int) -> bytes:
@@ -245,7 +253,7 @@ def _xz_reader(read_raw: Callable[[int], bytes]) -> Callable[[int], bytes]:
         while True:
             if decompressor.eof:
                 chunk = decompressor.unused_data or read_raw(_RAW_CHUNK)
-                decompressor, at_start = lzma.LZMADecompressor(), True
+                decompressor, at_start = start_stream(), True
             else:
                 chunk = read_raw(_RAW_CHUNK) if decompressor.needs_input else b""
             if not chunk and decompressor.needs_input:
@@ -268,7 +276,7 @@ def _parquet_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
         try:
             source = raw if file.compression is None else pa.BufferReader(_read_whole(file))
             opened = parquet.ParquetFile(source)
-        except (OSError, ValueError) as error:  # pyarrow's own errors are kinds of these
+        except _BROKEN as error:
             raise CorpusError(f"not a Parquet file: {reason_of(error)}", file.path, hint=_BROKEN_HINT) from None
         columns = _columns(opened.schema_arrow, file)
         done, n_rows = 0, opened.metadata.num_rows
@@ -281,7 +289,7 @@ def _parquet_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
                 first_line, done = done + 1, done + batch.num_rows
                 position = (file.size or 0) * done // n_rows
                 yield Block(file, sink.getvalue().to_pybytes(), first_line, 0, position)
-        except (OSError, ValueError) as error:
+        except _BROKEN as error:
             reason = f"broken Parquet file after row {done}: {reason_of(error)}"
             raise CorpusError(reason, file.path, hint=_BROKEN_HINT) from None
 

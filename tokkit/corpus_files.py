@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pyarrow import fs
 
@@ -50,7 +50,7 @@ class Labels:
         domain: the domain of every document.
         language_field: the JSON field or Parquet column with the language; a dot looks into an object (`meta.lang`).
         domain_field: the same for the domain.
-        path_pattern: matched against the end of each path, or of the path without its suffixes:
+        path_pattern: matched against the end of each path, first without its suffixes, then with them:
             `{language}-{domain}.jsonl.zst`, `{language}/*.txt`. Placeholders and `*` take one character or more and do
             not cross `/`; an earlier one takes as much as it can, so that `zh-Hant-law` is `zh-Hant` and `law`.
         text_field: the JSON field or Parquet column with the text.
@@ -93,7 +93,7 @@ class CorpusFile:
     @property
     def name(self) -> str:
         """The last part of the path: document ids are made of it, so that they do not depend on the folder."""
-        return "stdin" if self.path == "-" else self.path.rstrip("/").rpartition("/")[2]
+        return "stdin" if self.path == "-" else _plain(self.path).rpartition("/")[2]
 
 
 def find(
@@ -119,7 +119,7 @@ def find(
     found: dict[str, CorpusFile] = {}
     listed = [entry for path in ([paths] if isinstance(paths, str) else paths) for entry in _expand(str(path))]
     for path, size in sorted(listed):
-        local = path.removeprefix("file://")
+        local = _plain(path).removeprefix("file://")
         real = path if path == "-" or is_remote(local) else os.path.realpath(local)
         if real in found:
             continue
@@ -143,7 +143,7 @@ def kind_of(path: str) -> tuple[Kind, str | None]:
         >>> kind_of("zh/law.jsonl.zst"), kind_of("a.TXT")
         (('jsonl', 'zstd'), ('text', None))
     """
-    _, suffix, compression_suffix = split_suffixes(_without_query(path))
+    _, suffix, compression_suffix = split_suffixes(_plain(path))
     kind = KINDS.get(suffix)
     if kind is None:
         raise InputError(f"{path}: not a corpus file: its suffix is unknown", f"known suffixes: {SUFFIXES}")
@@ -282,7 +282,7 @@ def _expand_uri(uri: str) -> Iterator[tuple[str, int | None]]:
     folder = path if path in uri else quote(path)
     for name in found:
         # The options of a URI (`?region=...`) stay; only its path grows.
-        yield uri.replace(folder, name if folder == path else quote(name), 1), sizes[name]
+        yield uri.replace(folder, folder + quote(name[len(path) :]), 1), sizes[name]
 
 
 def _is_known(path: str) -> bool:
@@ -318,8 +318,9 @@ def reason_of(error: Exception) -> str:
     return str(error).split("\n", 1)[0] or type(error).__name__
 
 
-def _without_query(path: str) -> str:
-    return path.split("?", 1)[0] if _REMOTE.match(path) else path
+def _plain(path: str) -> str:
+    """Return a path as people write it: of a URI without its options and escapes."""
+    return unquote(path.split("?", 1)[0]) if is_remote(path) else path.replace(os.sep, "/")
 
 
 def _compile(path_pattern: str) -> re.Pattern[str]:
@@ -346,8 +347,8 @@ def _labels_of(path: str, kind: Kind, labels: Labels, pattern: re.Pattern[str] |
     """Return a file's language and domain, None where a field says it document by document."""
     language, domain = labels.language or UNKNOWN_LANGUAGE, labels.domain or UNKNOWN_DOMAIN
     if pattern is not None:
-        plain = _without_query(path).replace(os.sep, "/")
-        match = pattern.fullmatch(plain) or pattern.fullmatch(split_suffixes(plain)[0])
+        plain = _plain(path)
+        match = pattern.fullmatch(split_suffixes(plain)[0]) or pattern.fullmatch(plain)
         if match is None:
             raise InputError(f"{path}: the path pattern {labels.path_pattern} does not match its end")
         taken = match.groupdict()
