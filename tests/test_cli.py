@@ -273,6 +273,20 @@ def opened_for_a_reader(pipe: Path) -> int:
             time.sleep(0.02)
 
 
+def interrupted(process: Any) -> tuple[str, str]:
+    """Interrupt a process until it ends: a signal between two system calls is seen only after the second."""
+    for _ in range(60):
+        process.send_signal(signal.SIGINT)
+        try:
+            out, err = process.communicate(timeout=1)
+        except subprocess.TimeoutExpired:
+            continue
+        return out, err
+    process.kill()
+    process.communicate()
+    pytest.fail("60 interrupts did not end the process")
+
+
 def test_an_interrupt_leaves_nothing_and_exits_with_130(tmp_path):
     pipe = tmp_path / "words.txt"
     os.mkfifo(pipe)
@@ -284,8 +298,7 @@ def test_an_interrupt_leaves_nothing_and_exits_with_130(tmp_path):
         text=True,
     )
     writer = opened_for_a_reader(pipe)  # open and silent, it keeps the process waiting
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = interrupted(process)
     os.close(writer)
     assert (process.returncode, out, err) == (130, "", "error: interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["words.txt"]
@@ -479,3 +492,88 @@ def test_talk_survives_a_closed_stderr(monkeypatch):
         pass
     monkeypatch.setattr(sys, "stderr", closed)
     talk.error("nobody hears this")
+
+
+def test_weights_of_the_shipped_mixture():
+    assert inputs.weights("internlm2") == {
+        "en-books": 1.63,
+        "en-techlit": 4.27,
+        "en-webpages": 67.51,
+        "zh-books": 2.71,
+        "zh-techlit": 4.94,
+        "zh-webpages": 18.95,
+    }
+    assert inputs.weights(None) is None
+
+
+def test_weights_of_a_file(tmp_path):
+    path = tmp_path / "weights.toml"
+    path.write_text('en-web = 2\n"zh-*" = 0.5\n', "utf-8")
+    assert inputs.weights(str(path)) == {"en-web": 2.0, "zh-*": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no weights in it"),
+        ("en-web = 'much'", "the weight of en-web is no number from 0 up: 'much'"),
+        ("en-web = true", "the weight of en-web is no number from 0 up: True"),
+        ("en-web = -1", "the weight of en-web is no number from 0 up: -1"),
+        ("en-web = inf", "the weight of en-web is no number from 0 up: inf"),
+        ("[zh]\nweb = 1", "the weight of zh is no number from 0 up: {'web': 1}"),
+        ("en web = 1", "not TOML: "),
+    ],
+)
+def test_no_weights(tmp_path, text, message):
+    path = tmp_path / "weights.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError) as caught:
+        inputs.weights(str(path))
+    assert caught.value.message.startswith(f"{path}: {message}")
+
+
+def test_export_writes_a_folder_and_reads_it_back(run, tiny_padded, tmp_path):
+    source, folder, back = tmp_path / "tiny_padded.tiktoken", tmp_path / "hf", tmp_path / "back.tiktoken"
+    tiktoken.save(tiny_padded, source)
+    assert run("export", source, "--to", "huggingface", "-o", folder) == (0, "", f"wrote 265 entries to {folder}\n")
+    assert {path.name for path in folder.iterdir()} >= {"tokenizer.json", "tokenizer_config.json"}
+    assert run("export", folder, "--to", "tiktoken", "-o", back, "-q") == (0, "", "")
+    assert back.read_bytes() == source.read_bytes()
+    assert back.with_suffix(".json").read_bytes() == source.with_suffix(".json").read_bytes()
+
+
+def test_export_as_json_names_what_it_wrote(run, tiny_file, tmp_path):
+    target = tmp_path / "copy.tiktoken"
+    code, out, err = run("export", tiny_file, "--to", "tiktoken", "-o", target, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {
+        "vocabulary": {
+            "name": "tiny",
+            "n_ranks": 262,
+            "n_vocab": 262,
+            "segments": [{"name": "prefix", "start": 0, "stop": 262}],
+            "sha256": tiktoken.load(tiny_file).sha256,
+        },
+        "output": str(target),
+    }
+
+
+def test_rename_reaches_every_file_of_a_folder(run, tiny_padded, tmp_path):
+    source, folder = tmp_path / "tiny_padded.tiktoken", tmp_path / "hf"
+    tiktoken.save(tiny_padded, source)
+    run("export", source, "--to", "huggingface", "-o", folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert run("rename", folder, "<|spare_1|>=<|im_start|>", "-q") == (0, "", "")
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after == {name: text.replace(b"<|spare_1|>", b"<|im_start|>") for name, text in before.items()}
+    assert b"<|im_start|>" in after["tokenizer.json"]
+
+
+def test_a_pattern_that_is_not_the_files_own_is_refused(run, tiny_file, tmp_path):
+    folder = tmp_path / "hf"
+    run("export", tiny_file, "--to", "huggingface", "-o", folder)
+    code, _, err = run("export", folder, "--to", "tiktoken", "--pattern", "r50k_base", "-o", tmp_path / "x.tiktoken")
+    assert code == 2
+    assert err.startswith(f"error: the pattern given is not that of {folder}: 'r50k_base' against ")
+    assert err.endswith("hint: leave --pattern out: a tokenizer.json carries its own\n")
+    assert run("export", folder, "--to", "tiktoken", "--pattern", "cl100k_base", "-o", tmp_path / "x.tiktoken")[0] == 0

@@ -119,8 +119,8 @@ def _report(error: BaseException, words: Sequence[str]) -> int:
 
 
 def _usage(error: Any, words: Sequence[str]) -> None:
-    message = error.format_message().removesuffix(".")
+    message = error.format_message().removesuffix(".").replace("Value error, ", "")
     if getattr(error, "possibilities", None):  # an unknown option: name the nearest, not a list in brackets
-        message = f"{error.message}; did you mean {' or '.join(sorted(error.possibilities))}?"
+        message = f"{error.message.removesuffix('.')}; did you mean {' or '.join(sorted(error.possibilities))}?"
     verb = next((word for word in words if word in VERBS), "")
     talk.error(message[:1].lower() + message[1:], f"tokkit {verb} --help" if verb else "tokkit --help")

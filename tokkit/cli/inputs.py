@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tokkit.errors import InputError
+import tokkit
+from tokkit.errors import FormatError, InputError
 
 if TYPE_CHECKING:
     from tokkit.vocabulary import Vocabulary
@@ -51,6 +53,35 @@ def is_huggingface(argument: str) -> bool:
     """Return whether an argument names a tokenizer.json or a folder, which is to hold one."""
     path = Path(argument)
     return path.is_dir() or path.name == "tokenizer.json"
+
+
+def weights(argument: str | None) -> dict[str, float] | None:
+    """Return the weights of a TOML file, or of a mixture that tokkit ships, by slice name; None for None.
+
+    Raises:
+        FormatError: not TOML, no weights in it, or one that is not a number.
+
+    Example:
+        >>> weights("internlm2")["zh-webpages"]
+        18.95
+    """
+    if argument is None:
+        return None
+    import tomllib
+
+    shipped = Path(tokkit.__file__).parent / "data" / f"{argument}-mixture.toml"
+    path = shipped if re.fullmatch(r"\w+", argument) and shipped.exists() else Path(argument)
+    hint = 'one line a slice, LANGUAGE-DOMAIN = WEIGHT, such as zh-web = 2; "zh-*" = 1 for several'
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not TOML: {error}", hint) from None
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            raise FormatError(f"{path}: the weight of {name} is no number from 0 up: {value!r}", hint)
+    if not values:
+        raise FormatError(f"{path}: no weights in it", hint)
+    return {name: float(value) for name, value in values.items()}
 
 
 def byte_size(text: str) -> int:

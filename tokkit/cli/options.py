@@ -16,13 +16,6 @@ class OnError(StrEnum):
     SKIP = "skip"
 
 
-class StreamFormat(StrEnum):
-    """How text on stdin is laid out."""
-
-    TEXT = "text"
-    JSONL = "jsonl"
-
-
 class WeighBy(StrEnum):
     """Which of a pretoken's two counts decides."""
 
@@ -86,10 +79,10 @@ PathPattern = Annotated[
         help="Labels from the end of a path, such as '{language}-{domain}.jsonl.zst'.",
     ),
 ]
-Format = Annotated[StreamFormat, typer.Option("--format", metavar="text|jsonl", help="Layout of text on stdin.")]
+Format = Annotated[str, typer.Option("--format", metavar="F", help="Format of stdin: text, jsonl, jsonl.zst, ...")]
 Sample = Annotated[
     float,
-    typer.Option("--sample", metavar="F", min=0.0, max=1.0, help="Share of documents to keep, chosen by their hash."),
+    typer.Option("--sample", metavar="F", help="Share of documents to keep, chosen by their hash."),
 ]
 MaxBytes = Annotated[
     str | None,

@@ -36,7 +36,7 @@ def run(
 
     outputs.check(output, ".tiktoken")
     padding = pad(
-        replace(inputs.vocabulary(vocab, pattern), name=output.stem),
+        inputs.vocabulary(vocab, pattern),
         multiple=multiple,
         specials=special or (),
         spares=spares,
@@ -44,6 +44,7 @@ def run(
         spare_name=spare_name,
         tensor_parallel=tensor_parallel,
     )
+    padding = replace(padding, vocabulary=replace(padding.vocabulary, name=output.stem))
     with outputs.writing(output):
         save(padding.vocabulary, output)
     summary.tell(summary.of_padding(padding), as_json=as_json, quiet=quiet)
