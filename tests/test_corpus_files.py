@@ -75,7 +75,7 @@ def test_globs(folder: Path, pattern: str, expected: list[str]) -> None:
 
 def test_a_file_whose_name_looks_like_a_glob_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "part[1].txt").write_bytes(b"x")
-    assert names(find(str(tmp_path / "part[1].txt")), tmp_path) == ["part[1].txt"]
+    assert names(find(tmp_path / "part[1].txt"), tmp_path) == ["part[1].txt"]
 
 
 def test_uri_of_a_file_and_of_a_folder(folder: Path) -> None:
@@ -91,7 +91,7 @@ def test_uri_of_a_file_and_of_a_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("zh/nope.txt", "zh/nope.txt: no such file or folder"),
+        ("zh/nope.txt", "zh/nope.txt: no such file or directory"),
         ("zh/deep/notes.md", "zh/deep/notes.md: not a corpus file: its suffix is unknown"),
         ("empty", "empty: no corpus file in this folder"),
         ("*.gz", "*.gz: it matches nothing"),

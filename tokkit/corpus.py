@@ -21,6 +21,7 @@ from tokkit.errors import CorpusError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -157,7 +158,7 @@ def batches(
 
 
 def read(
-    paths: str | Sequence[str],
+    paths: str | Path | Sequence[str | Path],
     labels: Labels | None = None,
     *,
     on_error: OnError = "stop",
@@ -174,6 +175,8 @@ def read(
         sample: as for `parse`.
         max_bytes: as for `batches`.
         stdin_format: as for `find`.
+
+    What `on_error="skip"` leaves out is not told here: `batches` lists it.
 
     Raises:
         InputError: as `find`.

@@ -97,7 +97,7 @@ class CorpusFile:
 
 
 def find(
-    paths: str | Sequence[str], labels: Labels | None = None, *, stdin_format: str = "text"
+    paths: str | Path | Sequence[str | Path], labels: Labels | None = None, *, stdin_format: str = "text"
 ) -> tuple[CorpusFile, ...]:
     """List the files of a corpus, sorted by path, each real file once.
 
@@ -117,7 +117,7 @@ def find(
     check_fixed_labels(labels)
     pattern = None if labels.path_pattern is None else _compile(labels.path_pattern)
     found: dict[str, CorpusFile] = {}
-    listed = [entry for path in ([paths] if isinstance(paths, str) else paths) for entry in _expand(str(path))]
+    listed = [entry for path in ([paths] if isinstance(paths, str | Path) else paths) for entry in _expand(str(path))]
     for path, size in sorted(listed):
         local = _plain(path).removeprefix("file://")
         real = path if path == "-" or is_remote(local) else os.path.realpath(local)
@@ -201,7 +201,7 @@ def _expand(path: str) -> Iterator[tuple[str, int | None]]:
     """Yield (path, size) of the files that one argument means."""
     if path == "-":
         yield path, None
-    elif _REMOTE.match(path):
+    elif is_remote(path):
         yield from _expand_uri(path)
     elif os.path.lexists(path):
         yield from _expand_existing(path)
@@ -215,7 +215,7 @@ def _expand(path: str) -> Iterator[tuple[str, int | None]]:
             raise InputError(f"glob {path}: {what}", f"known suffixes: {SUFFIXES}")
         yield from found.items()
     else:
-        raise InputError(f"{path}: no such file or folder")
+        yield path, _size(path)  # says why it cannot
 
 
 def _expand_existing(path: str) -> Iterator[tuple[str, int | None]]:
@@ -230,12 +230,7 @@ def _expand_existing(path: str) -> Iterator[tuple[str, int | None]]:
 
 
 def _known(paths: Sequence[str]) -> Iterator[tuple[str, int | None]]:
-    for path in paths:
-        try:
-            kind_of(path)
-        except InputError:
-            continue
-        yield path, _size(path)
+    yield from ((path, _size(path)) for path in paths if _is_known(path))
 
 
 def _size(path: str) -> int:
@@ -266,7 +261,7 @@ def _expand_uri(uri: str) -> Iterator[tuple[str, int | None]]:
     try:
         info = system.get_file_info(path)
         if info.type == fs.FileType.NotFound:
-            raise InputError(f"{uri}: no such file or folder")
+            raise InputError(f"{uri}: no such file or directory")
         if info.type != fs.FileType.Directory:
             kind_of(uri)
             yield uri, info.size
@@ -279,10 +274,11 @@ def _expand_uri(uri: str) -> Iterator[tuple[str, int | None]]:
     found = [name for name in visible if _is_known(name)]
     if not found:
         raise InputError(f"{uri}: no corpus file in this folder", f"known suffixes: {SUFFIXES}")
-    folder = path if path in uri else quote(path)
+    scheme, _, rest = uri.partition("://")
+    folder = path if path in rest else quote(path)
     for name in found:
         # The options of a URI (`?region=...`) stay; only its path grows.
-        yield uri.replace(folder, folder + quote(name[len(path) :]), 1), sizes[name]
+        yield f"{scheme}://{rest.replace(folder, folder + quote(name[len(path) :]), 1)}", sizes[name]
 
 
 def _is_known(path: str) -> bool:
