@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +18,9 @@ from tokkit.matching import maximum_matching, minimum_cover, two_colours
 from tokkit.merge import TokenSource, merge, vocabulary_source, word_list_source
 from tokkit.merge_path import SINGLE_BYTES, merged, single_bytes_of
 from tokkit.vocabulary import Segment, Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TOKENIZERS = Path(__file__).resolve().parents[2] / "shared" / "tokenizers"
 BYTES = Vocabulary("bytes", r"\S+|\s+", SINGLE_BYTES)
@@ -279,6 +283,15 @@ def test_another_vocabulary_gives_its_whole_characters_of_a_script(cl100k):
 # Properties
 
 
+def reaches_all(tokens: Sequence[bytes]) -> bool:
+    ranks: dict[bytes, int] = {}
+    for token in tokens:
+        if len(token) > 1 and len(merged(single_bytes_of(token), ranks)) != 2:
+            return False
+        ranks[token] = len(ranks)
+    return True
+
+
 def minimum_by_trial(edges: list[tuple[bytes, bytes]]) -> int:
     vertices = sorted({vertex for edge in edges for vertex in edge})
     for size in range(len(vertices) + 1):
@@ -358,6 +371,18 @@ def test_any_merge_encodes_to_itself_and_segments_the_base_only_coarser(pairs, f
 
 def borders(vocabulary: Vocabulary, ids: list[int]) -> set[int]:
     return set(np.cumsum([len(vocabulary.tokens[token_id]) for token_id in ids]).tolist())
+
+
+@given(PAIRS, st.lists(st.text("abc", min_size=2, max_size=6).map(str.encode), min_size=1, max_size=8))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_no_bridge_can_be_left_out(pairs, words):
+    vocabulary = merge(base_of(pairs), [source("words", *words)]).vocabulary
+    assert reaches_all(vocabulary.tokens)
+    for segment in vocabulary.segments:
+        if segment.name == "bridge":
+            for rank in range(segment.start, segment.stop):
+                without = (*vocabulary.tokens[:rank], *vocabulary.tokens[rank + 1 :])
+                assert not reaches_all(without), vocabulary.tokens[rank]
 
 
 CHARACTERS = st.lists(

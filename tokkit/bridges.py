@@ -10,6 +10,10 @@ must be added; the fewest pairs that serve all stuck tokens are a minimum hittin
   König's theorem the cover is as large as a maximum matching: exact, with a proof that fewer cannot do.
 - Odd cycles and tokens with more pairs are covered greedily, the pair that serves the most tokens first.
 
+A new bridge can leave a token with three pieces again, so there are rounds, each with its own hitting set. The first
+round's disjoint choices are a lower bound on the number of all bridges; where rounds follow, the number found may lie
+above the least one, and then at least no bridge can be left out: those that later ones made superfluous go at the end.
+
 Which pairs are taken. Base ranks stay below, so base merges come first and a bridge can only join what they left apart.
 A pair that begins inside one character and runs into the next would still join bytes of two characters in other people's
 text, and the same character would be cut differently by its neighbour; such a pair is taken only where there is no other.
@@ -89,6 +93,10 @@ def plan(
             while ready := _place_ready(tokens, ranks, partial(place, source=source)):
                 for token in ready:
                     del tokens[token]
+    superfluous = _superfluous(
+        placed, ranks, {**atoms, **atoms_of([t for t, source in placed if source is None], base_ranks)}
+    )
+    placed = [(token, source) for token, source in placed if token not in superfluous]
     bridges = tuple(token for token, source in placed if source is None)
     return Plan(tuple(placed), bridges, fewest or 0)
 
@@ -173,6 +181,37 @@ def _without_redundant(chosen: set[bytes], choices: Sequence[tuple[bytes, ...]])
         if all(len(kept.intersection(choice)) > 1 for choice in members[pair]):
             kept.remove(pair)
     return kept
+
+
+def _superfluous(
+    placed: Sequence[tuple[bytes, int | None]], ranks: dict[bytes, int], atoms: Mapping[bytes, Sequence[bytes]]
+) -> set[bytes]:
+    """Return bridges, the latest tried first, without which every other token still comes about; `ranks` loses them.
+
+    A choice that was right when it was made can be overtaken by a later one. Only tokens whose merging forms a bridge
+    can miss it, so only those are merged again.
+    """
+    users: dict[bytes, set[bytes]] = {token: set() for token, source in placed if source is None}
+    for token, _ in placed:
+        formed: list[bytes] = []
+        merged(atoms[token], ranks, ranks[token], formed)
+        for bridge in users.keys() & formed:
+            users[bridge].add(token)
+    superfluous: set[bytes] = set()
+    for bridge in reversed(list(users)):
+        rank = ranks.pop(bridge)
+        formed_by: dict[bytes, list[bytes]] = {}
+        for token in users[bridge] - superfluous:
+            formed_by[token] = []
+            if len(merged(atoms[token], ranks, ranks[token], formed_by[token])) != 2:
+                ranks[bridge] = rank
+                break
+        else:
+            superfluous.add(bridge)
+            for token, formed in formed_by.items():
+                for other in users.keys() & formed:
+                    users[other].add(token)
+    return superfluous
 
 
 def _begins_character(token: bytes) -> bool:

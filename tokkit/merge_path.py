@@ -6,6 +6,7 @@ so far, one token at a time, and then place it: a dictionary that grows answers 
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,9 @@ def single_bytes_of(token: bytes) -> list[bytes]:
     return [SINGLE_BYTES[byte] for byte in token]
 
 
-def merged(pieces: Sequence[bytes], ranks: Mapping[bytes, int]) -> list[bytes]:
+def merged(
+    pieces: Sequence[bytes], ranks: Mapping[bytes, int], below: int = sys.maxsize, formed: list[bytes] | None = None
+) -> list[bytes]:
     """Return the pieces after every merge that the ranks allow: leftmost pair of the lowest-ranked concatenation first.
 
     Pieces that were merged under some ranks may be merged on under the same ranks and higher ones: merging takes the
@@ -38,6 +41,8 @@ def merged(pieces: Sequence[bytes], ranks: Mapping[bytes, int]) -> list[bytes]:
     Args:
         pieces: adjacent pieces of one pretoken.
         ranks: token bytes -> rank.
+        below: only merges to tokens of lower rank than this.
+        formed: takes what each merge makes, in order.
 
     Example:
         >>> merged([b"a", b"b", b"a", b"b", b"c"], {b"ab": 256, b"abc": 257})
@@ -46,11 +51,11 @@ def merged(pieces: Sequence[bytes], ranks: Mapping[bytes, int]) -> list[bytes]:
     pieces = list(pieces)
     pair_ranks = [ranks.get(left + right) for left, right in pairwise(pieces)]
     while True:
-        lowest, at = None, -1
+        lowest, at = below, -1
         for place, rank in enumerate(pair_ranks):
-            if rank is not None and (lowest is None or rank < lowest):
+            if rank is not None and rank < lowest:
                 lowest, at = rank, place
-        if lowest is None:
+        if at < 0:
             return pieces
         pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
         del pair_ranks[at]
@@ -58,6 +63,8 @@ def merged(pieces: Sequence[bytes], ranks: Mapping[bytes, int]) -> list[bytes]:
             pair_ranks[at - 1] = ranks.get(pieces[at - 1] + pieces[at])
         if at < len(pair_ranks):
             pair_ranks[at] = ranks.get(pieces[at] + pieces[at + 1])
+        if formed is not None:
+            formed.append(pieces[at])
 
 
 def require_bytes(vocabulary: Vocabulary) -> None:
