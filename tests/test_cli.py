@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from tokkit import counts
 from tokkit.cli import inputs, outputs
 from tokkit.cli.app import VERBS, app, main
 from tokkit.errors import InputError
@@ -577,3 +578,91 @@ def test_a_pattern_that_is_not_the_files_own_is_refused(run, tiny_file, tmp_path
     assert err.startswith(f"error: the pattern given is not that of {folder}: 'r50k_base' against ")
     assert err.endswith("hint: leave --pattern out: a tokenizer.json carries its own\n")
     assert run("export", folder, "--to", "tiktoken", "--pattern", "cl100k_base", "-o", tmp_path / "x.tiktoken")[0] == 0
+
+
+@pytest.fixture
+def corpus_folder(tmp_path):
+    """Three small files: en-web and zh-law as JSON Lines, en-books as text."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "en-web.jsonl").write_text('{"text": "the thing"}\n{"text": "the"}\n', "utf-8")
+    (folder / "zh-law.jsonl").write_text('{"text": "第一条，第二条"}\n', "utf-8")
+    (folder / "en-books.txt").write_text("a thing", "utf-8")
+    return folder
+
+
+def rows_of(path: Path) -> list[tuple[str, bytes, int, int]]:
+    table_ = counts.load(path)
+    return [
+        (
+            table_.slices[table_.slice_ids[row]].name,
+            table_.pretoken(row),
+            int(table_.counts[row]),
+            int(table_.documents[row]),
+        )
+        for row in range(len(table_))
+    ]
+
+
+def test_count_writes_a_table_and_says_how_much(run, corpus_folder, tmp_path):
+    target = tmp_path / "counts.parquet"
+    words = ["count", corpus_folder, "--path-pattern", "{language}-{domain}", "--jobs", 1]
+    assert run(*words, "-o", target) == (0, "", "counted 4 documents, 64 bytes, in 3 slices: 6 rows\n")
+    assert rows_of(target) == [
+        ("en-books", b" thing", 1, 1),
+        ("en-books", b"a", 1, 1),
+        ("en-web", b" thing", 1, 1),
+        ("en-web", b"the", 2, 2),
+        ("zh-law", "第一条".encode(), 1, 1),
+        ("zh-law", "，第二条".encode(), 1, 1),
+    ]
+
+
+def test_count_adds_tables_up_and_weighs_them(run, corpus_folder, tmp_path):
+    first, both, mixture = tmp_path / "first.parquet", tmp_path / "both.parquet", tmp_path / "mixture.parquet"
+    labels = ["--language", "en", "--domain", "web", "--jobs", 1, "-q"]
+    assert run("count", corpus_folder / "en-web.jsonl", *labels, "-o", first) == (0, "", "")
+    assert run("count", first, corpus_folder / "en-web.jsonl", *labels, "-o", both) == (0, "", "")
+    assert rows_of(both) == [("en-web", b" thing", 2, 2), ("en-web", b"the", 4, 4)]
+    weights = tmp_path / "weights.toml"
+    weights.write_text("en-web = 1\nzh-web = 1\n", "utf-8")
+    code, _, err = run("count", first, "--weights", weights, "-o", mixture)
+    assert (code, err) == (2, "error: weights name a slice that the counts do not have: zh-web\nhint: slices: en-web\n")
+    assert not mixture.exists()
+
+
+def test_count_stops_at_a_bad_line_or_skips_it(run, tmp_path):
+    source, target = tmp_path / "bad.jsonl", tmp_path / "counts.parquet"
+    source.write_text('{"text": "a"}\n{"text": 3}\n{"text": "b"}\n', "utf-8")
+    code, out, err = run("count", source, "-o", target, "--jobs", 1)
+    reason = f"{source}: line 2, byte 14: field `text` is a number, not a string"
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {reason}\nhint: `--on-error skip` ")
+    assert not target.exists()
+    code, out, err = run("count", source, "-o", target, "--jobs", 1, "--on-error", "skip")
+    assert (code, out) == (0, "")
+    assert err == f"counted 2 documents, 2 bytes, in 1 slice: 2 rows\nskipped 1 document:\n  {reason}\n"
+    code, out, _ = run("count", source, "-o", target, "--jobs", 1, "--on-error", "skip", "--json")
+    assert json.loads(out)["skipped"] == [{"file": str(source), "line": 2, "byte": 14}]
+
+
+def test_tables_of_two_patterns_do_not_combine(run, corpus_folder, tmp_path):
+    first = tmp_path / "first.parquet"
+    assert run("count", corpus_folder, "--pattern", "r50k_base", "--jobs", 1, "-q", "-o", first)[0] == 0
+    code, _, err = run("count", first, "--pattern", "cl100k_base", "-o", tmp_path / "second.parquet")
+    assert code == 2
+    assert err.startswith("error: a counts table was cut by another pattern than ")
+
+
+def test_count_reads_stdin_and_an_interrupt_ends_its_processes(tmp_path):
+    target = tmp_path / "counts.parquet"
+    words = ["count", "-", "--format", "jsonl", "--jobs", "2", "-o", str(target)]
+    process: Any = subprocess.Popen(
+        [*TOKKIT, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdin.write('{"text": "a"}\n')
+    process.stdin.flush()
+    time.sleep(1)
+    out, err = interrupted(process)
+    assert (process.returncode, out, err) == (130, "", "error: interrupted\n")
+    assert list(tmp_path.iterdir()) == []

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tokkit
-from tokkit.errors import FormatError, InputError
+from tokkit.errors import FormatError, InputError, MismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokkit.corpus import Labels, OnError
+    from tokkit.counts import Counted
+    from tokkit.errors import CorpusError
     from tokkit.vocabulary import Vocabulary
 
 UNITS = {"": 1, "B": 1} | {
@@ -27,7 +32,6 @@ def vocabulary(argument: str, pattern: str | None = None) -> Vocabulary:
         TokkitError: it is not there, not whole, or a rank file without a pattern; says which.
     """
     from tokkit.bases import BASES, load_base, pattern_named
-    from tokkit.errors import MismatchError
 
     if not is_huggingface(argument) or argument in BASES:
         return load_base(argument, pattern)
@@ -53,6 +57,53 @@ def is_huggingface(argument: str) -> bool:
     """Return whether an argument names a tokenizer.json or a folder, which is to hold one."""
     path = Path(argument)
     return path.is_dir() or path.name == "tokenizer.json"
+
+
+def counted(
+    arguments: Sequence[str],
+    labels: Labels,
+    *,
+    pattern: str | None,
+    jobs: int,
+    stdin_format: str = "text",
+    sample: float = 1.0,
+    max_bytes: int | None = None,
+    on_error: OnError = "stop",
+    quiet: bool = False,
+) -> Counted:
+    """Return one counts table of a corpus, whose arguments may be counts tables themselves.
+
+    Raises:
+        TokkitError: as `tokkit.corpus.find` and `tokkit.counts`; tables of different patterns.
+    """
+    from tokkit import corpus, counts
+    from tokkit.pretokenize import pattern_of
+    from tokkit.render.progress import progress
+
+    paths = [argument for argument in arguments if not counts.is_counts_table(argument)]
+    tables = [counts.load(argument) for argument in arguments if argument not in paths]
+    wanted = pattern_of(pattern) if pattern else tables[0].pattern if tables else pattern_of("cl100k_base")
+    if any(table.pattern != wanted for table in tables):
+        raise MismatchError(
+            f"a counts table was cut by another pattern than {wanted!r}", "count its corpus again with one --pattern"
+        )
+    skipped: tuple[CorpusError, ...] = ()
+    if paths:
+        files = corpus.find(paths, labels, stdin_format=stdin_format)
+        with progress("counting", quiet=quiet) as advance:
+            result = counts.count(
+                files,
+                labels,
+                pattern=wanted,
+                jobs=jobs,
+                on_error=on_error,
+                sample=sample,
+                max_bytes=max_bytes,
+                progress=advance,
+            )
+        tables.append(result.table)
+        skipped = result.skipped
+    return counts.Counted(counts.combine(tables), skipped)
 
 
 def weights(argument: str | None) -> dict[str, float] | None:

@@ -9,8 +9,10 @@ from tokkit.display import show
 from tokkit.render import data, talk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from tokkit.counts import CountsTable
+    from tokkit.errors import CorpusError
     from tokkit.merge import Merge
     from tokkit.pad import Padding
     from tokkit.select import Selection
@@ -109,6 +111,32 @@ def of_renaming(names: Mapping[str, str], vocabulary: Vocabulary) -> Summary:
     lines = tuple(f"id {ids[old]}: {old} is now {new}" for old, new in names.items())
     renamed = [{"id": ids[old], "old": old, "new": new} for old, new in names.items()]
     return Summary(lines, {"vocabulary": of_vocabulary(vocabulary), "renamed": renamed})
+
+
+def of_counts(table: CountsTable, skipped: Sequence[CorpusError]) -> Summary:
+    """Return what `count` counted, in all and for each slice, and what it skipped."""
+    documents = sum(part.documents for part in table.slices)
+    size = f"{talk.counted(documents, 'document')}, {talk.size(table.n_bytes)}"
+    lines = [f"counted {size}, in {talk.counted(len(table.slices), 'slice')}: {talk.counted(len(table), 'row')}"]
+    if skipped:
+        lines.append(f"skipped {talk.counted(len(skipped), 'document')}:")
+        lines += [f"  {error}" for error in skipped[:FIRST]] + ["  ..."] * (len(skipped) > FIRST)
+    document = {
+        "pattern": table.pattern,
+        "rows": len(table),
+        "slices": [
+            {
+                "language": part.language,
+                "domain": part.domain,
+                "documents": part.documents,
+                "characters": part.characters,
+                "bytes": part.bytes,
+            }
+            for part in table.slices
+        ],
+        "skipped": [{"file": error.path, "line": error.line, "byte": error.byte_offset} for error in skipped],
+    }
+    return Summary(tuple(lines), document)
 
 
 def of_export(vocabulary: Vocabulary, path: str) -> Summary:

@@ -51,6 +51,19 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def size(number: int) -> str:
+    """Return a number of bytes for eyes.
+
+    Example:
+        >>> size(1), size(9999), size(123_456), size(235_300_000), size(3_210_000_000_000)
+        ('1 byte', '9,999 bytes', '123.5 kB', '235.3 MB', '3,210.0 GB')
+    """
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= max(factor, 10_000):
+            return f"{number / factor:,.1f} {unit}"
+    return counted(number, "byte")
+
+
 def colour_wanted(*, terminal: bool) -> bool:
     """Return whether to colour a stream that is (or is not) a terminal: NO_COLOR and a dumb terminal say no."""
     return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
