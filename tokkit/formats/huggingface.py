@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tokkit.errors import FormatError, MismatchError
 from tokkit.files import json_bytes, read_json, write_atomically
 from tokkit.formats.portable import portable_pattern
-from tokkit.formats.tiktoken import sidecar
+from tokkit.formats.tiktoken import check_sidecar, sidecar
 from tokkit.vocabulary import Segment, Vocabulary, rank_lines
 
 if TYPE_CHECKING:
@@ -127,8 +127,7 @@ def load(path: str | Path) -> Vocabulary:
     _check_order(pairs, ids, file)
     tokens = _tokens_of(ids, file)
     regex = _split_regex(fields["pre_tokenizer"], file)
-    config = file.parent / CONFIG
-    record = read_json(config).get("tokkit") if config.exists() else None
+    record = _record(file.parent / CONFIG, special_tokens)
     name = path.name if path.is_dir() else file.parent.name
     if record is None:
         return Vocabulary(name or "tokenizer", regex, tokens, special_tokens)
@@ -303,6 +302,20 @@ def _split_regex(pre_tokenizer: Any, file: Path) -> str:
         f"{file}: the pre-tokenizer is {kinds}, not one split by a regular expression and then bytes",
         "a vocabulary has one split pattern",
     )
+
+
+def _record(config: Path, special_tokens: Mapping[str, int]) -> Mapping[str, Any] | None:
+    """Return what `save` recorded in tokenizer_config.json: a sidecar but for its special tokens; None where it did not."""
+    if not config.exists():
+        return None
+    fields = read_json(config)
+    if not isinstance(fields, dict):
+        raise FormatError(f"{config}: not an object")
+    if "tokkit" not in fields:
+        return None
+    record = fields["tokkit"]
+    check_sidecar(record | {"special_tokens": special_tokens} if isinstance(record, dict) else record, config)
+    return dict(record)
 
 
 def _check_record(vocabulary: Vocabulary, record: Mapping[str, Any], regex: str, file: Path) -> None:

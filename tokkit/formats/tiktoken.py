@@ -95,7 +95,7 @@ def load(path: str | Path, pattern: str | None = None) -> Vocabulary:
 
 def _load_pair(path: Path, data: bytes, beside: Path, pattern: str | None) -> Vocabulary:
     fields = read_json(beside)
-    _check_fields(fields, beside)
+    check_sidecar(fields, beside)
     digest = hashlib.sha256(data).hexdigest()
     recorded = fields["rank_file"]["sha256"]
     if digest != recorded:
@@ -129,7 +129,8 @@ def _check_complete(data: bytes, path: Path) -> None:
         raise FormatError(f"{path}: line {line} has no end, the file looks truncated: {last!r}", "copy the file again")
 
 
-def _check_fields(fields: Any, beside: Path) -> None:
+def check_sidecar(fields: Any, beside: Path) -> None:
+    """Raise FormatError where the fields of a sidecar are not what the format says."""
     hint = "is this the sidecar of the rank file? tokkit writes it beside each vocabulary"
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         found = fields.get("format") if isinstance(fields, dict) else type(fields).__name__

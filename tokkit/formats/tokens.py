@@ -2,7 +2,7 @@ r"""Learned tokens, `NAME.tokens`: one token a line, in the order in which they 
 
 The first line is `# ` and a JSON object: format, version, the sha256 of the base that the tokens continue, its pattern,
 and the options of the learner. Each further line has four columns with tabs between them: base64 of the token's bytes,
-its count, the distinct pretokens it was found in, and its text for eyes (`tokkit.display.show`). Only the first three are read.
+its count, the distinct pretokens it was found in, and its text for eyes (`tokkit.display.show`). Only three are read.
 """
 
 from __future__ import annotations
