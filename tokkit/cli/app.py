@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = words[: words.index("--")] if "--" in words else words
     show_traceback = "--traceback" in options or os.environ.get("TOKKIT_TRACEBACK", "0") not in ("", "0")
     words = [word for word in options if word != "--traceback"] + words[len(options) :]
-    streams.write_utf8()
+    streams.prepare()
     try:
         code = _run(words)
         streams.flush()

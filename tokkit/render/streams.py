@@ -6,13 +6,18 @@ import io
 import os
 import select
 import sys
+from pathlib import Path
 
 
-def write_utf8() -> None:
-    """Make stdout UTF-8 whatever the locale says: data for a file must not fail under LANG=C.
+def prepare() -> None:
+    """Make stdout UTF-8 whatever the locale says, and give a stream that the caller closed a place to write to.
 
-    What has no UTF-8 (a file name of broken bytes) is escaped, not an error.
+    Data for a file must not fail under LANG=C; what has no UTF-8 (a file name of broken bytes) is escaped, not an error.
+    A closed stream would also lend its number to the next file that is opened.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
