@@ -1,4 +1,78 @@
-"""Build a tokenizer vocabulary from a proven base and your own corpus, and prove that it is right."""
+"""Build a tokenizer vocabulary from a proven base and your own corpus, and prove that it is right.
+
+The values, and the functions that begin with one, are here; each step is the function of its module's name:
+
+    from tokkit import load_base
+    from tokkit.select import select
+    from tokkit.pad import pad
+
+    base = select(load_base("cl100k_base"), 60_004).vocabulary
+    vocabulary = pad(base, multiple=256).vocabulary
+
+`import tokkit` is light: a name loads its module, and with it numba, pyarrow or tokenizers, when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokkit.bases import BASES, load_base
+    from tokkit.corpus import Document
+    from tokkit.counts import CountsTable
+    from tokkit.errors import TokkitError
+    from tokkit.merge import Merge, TokenSource
+    from tokkit.pad import Padding, rename
+    from tokkit.pretokenize import PATTERNS
+    from tokkit.select import Selection
+    from tokkit.vocabulary import Segment, Vocabulary
 
 __version__ = "0.1.0"
 TOOL = f"tokkit {__version__}"
+
+__all__ = [
+    "BASES",
+    "PATTERNS",
+    "TOOL",
+    "CountsTable",
+    "Document",
+    "Merge",
+    "Padding",
+    "Segment",
+    "Selection",
+    "TokenSource",
+    "TokkitError",
+    "Vocabulary",
+    "__version__",
+    "load_base",
+    "rename",
+]
+
+_HOMES = {
+    "BASES": "bases",
+    "PATTERNS": "pretokenize",
+    "CountsTable": "counts",
+    "Document": "corpus",
+    "Merge": "merge",
+    "Padding": "pad",
+    "Segment": "vocabulary",
+    "Selection": "select",
+    "TokenSource": "merge",
+    "TokkitError": "errors",
+    "Vocabulary": "vocabulary",
+    "load_base": "bases",
+    "rename": "pad",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tokkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"tokkit.{_HOMES[name]}"), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
