@@ -15,6 +15,8 @@ The command line prints `error: MESSAGE`, then `hint: HINT` where there is one, 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TokkitError(Exception):
     """An expected failure: `message` names the culprit and the value found, `hint` the next move."""
@@ -23,6 +25,10 @@ class TokkitError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by attributes, not by the arguments of a constructor, so that every error comes whole from a process."""
+        return type(self).__new__, (type(self), *self.args), vars(self)
 
 
 class InputError(TokkitError):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.jit import kernel
+from tokkit.kernels.jit import inlined, kernel
+from tokkit.kernels.memory import load_word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,37 +19,46 @@ if TYPE_CHECKING:
 HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-@kernel
-def hash_bytes(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
-    """Return a 64-bit hash of `data[start:stop]`, eight bytes at a step."""
-    value = np.uint64(stop - start) * HASH_FACTOR
-    position = start
-    while position + 8 <= stop:
-        word = np.uint64(0)
-        for byte in range(8):
-            word |= np.uint64(data[position + byte]) << np.uint64(8 * byte)
-        value = (value ^ word) * HASH_FACTOR
-        value ^= value >> np.uint64(29)
-        position += 8
+@inlined
+def tail_word(data: NDArray[np.uint8], position: int, stop: int) -> np.uint64:
+    """Return `data[position:stop]`, less than eight bytes, as a little-endian word padded with zeros."""
+    if position + 8 <= data.size:  # read what follows too, and mask it off
+        return load_word(data, position) & ((np.uint64(1) << np.uint64(8 * (stop - position))) - np.uint64(1))
     word = np.uint64(0)
     shift = np.uint64(0)
     while position < stop:
         word |= np.uint64(data[position]) << shift
         shift += np.uint64(8)
         position += 1
-    value = (value ^ word) * HASH_FACTOR
+    return word
+
+
+@inlined
+def hash_bytes(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
+    """Return a 64-bit hash of `data[start:stop]`, eight bytes at a step."""
+    value = np.uint64(stop - start) * HASH_FACTOR
+    position = start
+    while position + 8 <= stop:
+        value = (value ^ load_word(data, position)) * HASH_FACTOR
+        value ^= value >> np.uint64(29)
+        position += 8
+    value = (value ^ tail_word(data, position, stop)) * HASH_FACTOR
     return value ^ (value >> np.uint64(32))
 
 
-@kernel
+@inlined
 def equal_bytes(
     left: NDArray[np.uint8], left_start: int, right: NDArray[np.uint8], right_start: int, length: int
 ) -> bool:
     """Tell whether two stretches of `length` bytes are the same."""
-    for offset in range(length):  # noqa: SIM110 - numba compiles the loop, not a generator
-        if left[left_start + offset] != right[right_start + offset]:
+    offset = 0
+    while offset + 8 <= length:
+        if load_word(left, left_start + offset) != load_word(right, right_start + offset):
             return False
-    return True
+        offset += 8
+    return tail_word(left, left_start + offset, left_start + length) == tail_word(
+        right, right_start + offset, right_start + length
+    )
 
 
 @kernel

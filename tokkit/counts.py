@@ -1,0 +1,358 @@
+"""Counts tables: pretokens with their counts per slice. The corpus is read once; everything after works on the table."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import tokkit
+from tokkit import corpus
+from tokkit.counts_file import is_counts_table, load, save
+from tokkit.counts_table import Counter, Counters, CountsTable, Slice, count_batch, slice_rows, table_of
+from tokkit.errors import InputError, MismatchError, TokkitError
+from tokkit.kernels.table import gather_strings
+from tokkit.pretokenize import pattern_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from multiprocessing.connection import Connection
+
+    from tokkit.corpus import Block, CorpusFile, Labels, OnError
+    from tokkit.errors import CorpusError
+
+__all__ = [
+    "Counted",
+    "CountsTable",
+    "Slice",
+    "combine",
+    "count",
+    "count_texts",
+    "is_counts_table",
+    "load",
+    "reweight",
+    "save",
+    "slice_weights",
+]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A counts table, and why documents were left out on the way (`on_error="skip"`)."""
+
+    table: CountsTable
+    skipped: tuple[CorpusError, ...]
+
+
+def count_texts(
+    texts: Sequence[str], pattern: str = "cl100k_base", *, language: str = "und", domain: str = "all"
+) -> CountsTable:
+    """Count texts that are in memory, each a document of one slice.
+
+    Raises:
+        InputError: unknown pattern, or a text with a lone surrogate.
+
+    Example:
+        >>> table = count_texts(["to be or not to be"], language="en", domain="plays")
+        >>> {table.pretoken(row): int(table.counts[row]) for row in range(len(table))}
+        {b' be': 2, b' not': 1, b' or': 1, b' to': 1, b'to': 1}
+    """
+    pattern = pattern_of(pattern)
+    counter = Counter(characters=sum(map(len, texts)))
+    try:
+        encoded = [text.encode() for text in texts]
+    except UnicodeEncodeError as error:
+        raise InputError(f"a text holds a lone surrogate at character {error.start}") from None
+    bounds = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(text) for text in encoded], out=bounds[1:])
+    counter.count(np.frombuffer(b"".join(encoded), np.uint8), bounds, pattern, continues=False)
+    return table_of({(language, domain): counter}, pattern, {"step": "count"})
+
+
+def combine(tables: Sequence[CountsTable]) -> CountsTable:
+    """Return one table with the counts and totals of several added up.
+
+    Raises:
+        InputError: no table.
+        MismatchError: the tables were cut by different patterns.
+
+    Example:
+        >>> one = count_texts(["a b"], "r50k_base", language="en", domain="x")
+        >>> both = combine([one, one])
+        >>> [(both.pretoken(row), int(both.counts[row])) for row in range(len(both))]
+        [(b' b', 2), (b'a', 2)]
+    """
+    if not tables:
+        raise InputError("no counts table to combine")
+    if len(tables) == 1:
+        return tables[0]
+    for table in tables[1:]:
+        if table.pattern != tables[0].pattern:
+            raise MismatchError(
+                f"counts tables were cut by different patterns: {tables[0].pattern} and {table.pattern}",
+                "count the corpus again with one --pattern",
+            )
+    counters: Counters = {}
+    for table in tables:
+        for part, (first, last) in zip(table.slices, slice_rows(table), strict=True):
+            counter = counters.setdefault(part.key, Counter())
+            counter.add(
+                table.data, table.starts[first : last + 1], table.counts[first:last], table.documents[first:last]
+            )
+            counter.documents += part.documents
+            counter.characters += part.characters
+            counter.bytes += part.bytes
+    return table_of(counters, tables[0].pattern, {"step": "combine", "tables": [dict(t.provenance) for t in tables]})
+
+
+def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
+    """Return a table in which each slice has the share of the bytes that `weights` gives it.
+
+    Each slice's counts, documents and totals are multiplied by one whole number, so that the table stays exact and linear:
+    the slice with the smallest factor by 100, the others in proportion, which holds the shares to half a per cent. A slice
+    with weight 0 is left out.
+
+    Args:
+        table: the table.
+        weights: slice name (`language-domain`), or a name with `*`, to a share; they need not add up to one. What a name
+            with `*` stands for shares its weight by bytes.
+
+    Raises:
+        InputError: a slice without a weight, a name that fits no slice, a negative weight, or nothing left.
+    """
+    shares = slice_weights(table.slices, weights)
+    ratios = {part.key: shares[part.key] / part.bytes for part in table.slices if shares[part.key] > 0 and part.bytes}
+    if not ratios:
+        raise InputError("the weights leave nothing of the counts table")
+    least = min(ratios.values())
+    factors = [round(100 * ratios[part.key] / least) if part.key in ratios else 0 for part in table.slices]
+    row_factors = np.array(factors, np.int64)[table.slice_ids]
+    kept = np.flatnonzero(row_factors)
+    new_ids = np.cumsum([factor > 0 for factor in factors]) - 1
+    starts = np.empty(kept.size + 1, np.int64)
+    data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
+    gather_strings(table.data, table.starts, kept, data, starts)
+    return CountsTable(
+        table.pattern,
+        tuple(
+            replace(
+                part, documents=part.documents * factor, characters=part.characters * factor, bytes=part.bytes * factor
+            )
+            for part, factor in zip(table.slices, factors, strict=True)
+            if factor
+        ),
+        new_ids[table.slice_ids[kept]].astype(np.int32),
+        data,
+        starts,
+        table.counts[kept] * row_factors[kept],
+        table.documents[kept] * row_factors[kept],
+        {"step": "reweight", "weights": dict(sorted(weights.items())), "table": dict(table.provenance)},
+    )
+
+
+def slice_weights(slices: Sequence[Slice], weights: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    """Return each slice's share of a mixture (they add up to one); see `reweight`.
+
+    Raises:
+        InputError: a slice without a weight, a name that fits no slice, or a negative weight.
+
+    Example:
+        >>> slices = [Slice("en", "web", 1, 100, 100), Slice("zh", "law", 1, 40, 100), Slice("zh", "web", 1, 100, 300)]
+        >>> slice_weights(slices, {"en-web": 2, "zh-*": 2})
+        {('en', 'web'): 0.5, ('zh', 'law'): 0.125, ('zh', 'web'): 0.375}
+    """
+    named = {part.name: part for part in slices}
+    shares: dict[tuple[str, str], float] = {}
+    patterns = sorted(weights, key=lambda name: ("*" in name, -len(name), name))  # exact names first, then the longest
+    for name in patterns:
+        if weights[name] < 0:
+            raise InputError(f"weight of {name} is negative: {weights[name]}")
+        fitting = [part for known, part in named.items() if part.key not in shares and fnmatchcase(known, name)]
+        if not fitting and "*" not in name:
+            raise InputError(f"weights name a slice that the counts do not have: {name}", f"slices: {', '.join(named)}")
+        total = sum(part.bytes for part in fitting)
+        for part in fitting:
+            shares[part.key] = weights[name] * (part.bytes / total if total else 1 / len(fitting))
+    missing = [name for name, part in named.items() if part.key not in shares]
+    if missing:
+        raise InputError(f"no weight for slice {', '.join(missing)}", 'give it one, or everything else none: "*" = 0')
+    whole = sum(shares.values())
+    if whole <= 0:
+        raise InputError("the weights are all zero")
+    return {part.key: shares[part.key] / whole for part in slices}
+
+
+def count(
+    files: Sequence[CorpusFile],
+    labels: Labels | None = None,
+    *,
+    pattern: str = "cl100k_base",
+    jobs: int = 1,
+    on_error: OnError = "stop",
+    sample: float = 1.0,
+    max_bytes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Counted:
+    """Count the pretokens of a corpus; the table is the same for any number of jobs and any order of files.
+
+    Args:
+        files: from `tokkit.corpus.find`.
+        labels: those that `find` had.
+        pattern: a split pattern, or the name of a base that has it.
+        jobs: processes to count with; 0 is every core. With more than one, call from under `if __name__ == "__main__":`,
+            because the processes import the calling script.
+        on_error: as for `tokkit.corpus.parse`.
+        sample: as for `tokkit.corpus.parse`.
+        max_bytes: as for `tokkit.corpus.batches`; one process counts then, because the end depends on the order.
+        progress: called with the stored bytes read so far and in all (0 where not known).
+
+    Raises:
+        InputError: unknown pattern, or an option out of range.
+        CorpusError: a document that cannot be read (`stop`), or a broken file.
+    """
+    pattern = pattern_of(pattern)
+    jobs = jobs or os.cpu_count() or 1
+    job = _Job(labels, pattern, on_error, sample)
+    total = 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
+    done = 0
+
+    def blocks() -> Iterator[Block]:
+        nonlocal done
+        for file in files:
+            for block in corpus.blocks(file):
+                yield block
+                if progress:
+                    progress(done + block.position, total)
+            done += file.size or 0
+
+    if max_bytes is not None:
+        counters, skipped = _count_up_to(files, job, max_bytes)
+    elif jobs == 1:
+        counters = {}
+        skipped = []
+        for block in blocks():
+            skipped += job.count(block, counters)
+    else:
+        counters, skipped = _count_in_processes(blocks(), job, jobs)
+    provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": [file.name for file in files]}
+    provenance |= {"sample": sample} if sample < 1 else {}
+    provenance |= {"max_bytes": max_bytes} if max_bytes is not None else {}
+    provenance |= {"skipped": len(skipped)} if skipped else {}
+    skipped.sort(key=lambda error: (error.path, error.line or 0, error.byte_offset or 0))
+    return Counted(table_of(counters, pattern, provenance), tuple(skipped))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every process needs to know to count a block."""
+
+    labels: Labels | None
+    pattern: str
+    on_error: OnError
+    sample: float
+
+    def count(self, block: Block, counters: Counters) -> list[CorpusError]:
+        batch = corpus.parse(block, self.labels, on_error=self.on_error, sample=self.sample)
+        count_batch(counters, batch, self.pattern)
+        return list(batch.skipped)
+
+
+def _count_up_to(files: Sequence[CorpusFile], job: _Job, max_bytes: int) -> tuple[Counters, list[CorpusError]]:
+    counters: Counters = {}
+    skipped: list[CorpusError] = []
+    for batch in corpus.batches(files, job.labels, on_error=job.on_error, sample=job.sample, max_bytes=max_bytes):
+        count_batch(counters, batch, job.pattern)
+        skipped += batch.skipped
+    return counters, skipped
+
+
+def _count_in_processes(blocks: Iterator[Block], job: _Job, jobs: int) -> tuple[Counters, list[CorpusError]]:
+    """Hand blocks to processes that each count into tables of their own, and add the tables up.
+
+    A block that continues a document goes where the block before went, so that the document is counted once. The next block
+    is read and decompressed while all processes are at work, and goes to the first that asks.
+    """
+    context = multiprocessing.get_context("spawn")
+    pipes: list[Connection] = []
+    processes = []
+    for _ in range(jobs):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, job), daemon=True)
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    try:
+        last = pipes[0]
+        for block in blocks:
+            last = last if block.continues else _ready(pipes)
+            _receive(last)
+            last.send(block)
+        results = [_finish(pipe) for pipe in pipes]
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+    counters: Counters = {}
+    skipped: list[CorpusError] = []
+    for tables, errors in results:
+        skipped += errors
+        for key, (rows, totals) in tables.items():
+            counter = counters.setdefault(key, Counter())
+            counter.add(*rows)
+            counter.documents += totals[0]
+            counter.characters += totals[1]
+            counter.bytes += totals[2]
+    return counters, skipped
+
+
+def _ready(pipes: Sequence[Connection]) -> Connection:
+    """Wait for a process that asks for a block; of several, the first."""
+    asking = wait(pipes)
+    return next(pipe for pipe in pipes if pipe in asking)
+
+
+def _receive(pipe: Connection) -> Any:
+    """Receive what a process has to say; an error of its is raised here."""
+    try:
+        message = pipe.recv()
+    except EOFError:
+        raise TokkitError(
+            "a counting process was killed, most likely for want of memory", "use fewer --jobs or a smaller --sample"
+        ) from None
+    if isinstance(message, BaseException):
+        raise message
+    return message
+
+
+def _finish(pipe: Connection) -> Any:
+    _receive(pipe)
+    pipe.send(None)
+    return _receive(pipe)
+
+
+def _work(pipe: Connection, job: _Job) -> None:
+    """Count blocks until None comes, then send the tables: the other side of `_count_in_processes`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    counters: Counters = {}
+    skipped: list[CorpusError] = []
+    try:
+        pipe.send("ready")
+        while (block := pipe.recv()) is not None:
+            skipped += job.count(block, counters)
+            pipe.send("ready")
+    except TokkitError as error:
+        pipe.send(error)
+        return
+    tables = {
+        key: (counter.rows(), (counter.documents, counter.characters, counter.bytes))
+        for key, counter in counters.items()
+    }
+    pipe.send((tables, skipped))
