@@ -23,7 +23,7 @@ from tokkit.errors import InputError
 from tokkit.formats import tiktoken
 from tokkit.render import data, progress, table, talk
 
-TOKKIT = [sys.executable, "-c", "import sys; from tokkit.cli.app import main; sys.exit(main())"]
+TOKKIT = [sys.executable, "-m", "tokkit"]
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ DELEGATES = {
 }
 # room -> rooms whose types it may name in annotations
 TYPES_OF = {
+    "tool": set(ROOMS),  # the public names, which are loaded when they are first used
     "vocabulary": {"tiktoken"},
     "formats": {"steps"},
     "render": {"counts", "laws", "measure", "recipe", "steps", "vocabulary"},
