@@ -675,3 +675,73 @@ def test_count_reads_stdin_and_an_interrupt_ends_its_processes(tmp_path):
     out, err = interrupted(process)
     assert (process.returncode, out, err) == (130, "", "error: interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def chinese_counts(run, tmp_path):
+    """The counts table of `我们 我们 我们的`."""
+    text, table_ = tmp_path / "zh.txt", tmp_path / "zh.parquet"
+    text.write_text("我们 我们 我们的", "utf-8")
+    assert run("count", text, "--jobs", 1, "-q", "-o", table_) == (0, "", "")
+    return table_
+
+
+def test_learn_writes_tokens_that_merge_takes(run, tiny_file, chinese_counts, tmp_path):
+    tokens, merged = tmp_path / "zh.tokens", tmp_path / "merged.tiktoken"
+    words = ["learn", chinese_counts, "--base", tiny_file, "--size", 5, "--script", "Han", "-o", tokens]
+    code, out, err = run(*words)
+    assert (code, out) == (0, "")
+    assert err == (
+        "learned 5 tokens\n"
+        "the first is \\xE4\\xBB, which stood 3 times in 3 pretokens\n"
+        "the last is 我们, which stood 3 times in 3 pretokens\n"
+    )
+    first = tokens.read_bytes()
+    code, out, err = run(*words, "--json")
+    assert (code, err, tokens.read_bytes()) == (0, "", first)
+    assert json.loads(out)["last"] == {"base64": "5oiR5Lus", "display": "我们", "count": 3, "pretokens": 3}
+    assert run("merge", tiny_file, tokens, "-o", merged) == (
+        0,
+        "",
+        "added 5 tokens from zh\n267 mergeable tokens in all\n",
+    )
+    assert [each.name for each in tiktoken.load(merged).segments] == ["prefix", "learned:zh"]
+
+
+def test_learn_says_how_many_tokens_the_data_support(run, tiny_file, chinese_counts, tmp_path):
+    words = [
+        "learn",
+        chinese_counts,
+        "--base",
+        tiny_file,
+        "--size",
+        99,
+        "--script",
+        "Han",
+        "-o",
+        tmp_path / "zh.tokens",
+    ]
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: the counts support 5 tokens, 99 were asked for\nhint: ask for --size 5")
+    assert not (tmp_path / "zh.tokens").exists()
+
+
+def test_learn_takes_a_veto(run, tiny_file, chinese_counts, tmp_path):
+    veto, tokens = tmp_path / "veto.txt", tmp_path / "zh.tokens"
+    veto.write_text("/们/\n", "utf-8")
+    words = ["learn", chinese_counts, "--base", tiny_file, "--size", 3, "--script", "Han", "-q", "-o", tokens]
+    assert run(*words, "--veto", veto) == (0, "", "")
+    learned = [line.split("\t")[3] for line in tokens.read_text("utf-8").splitlines()[1:]]
+    assert learned == ["\\xE4\\xBB", "\\xE6\\x88", "我"]
+    assert not any("们" in text for text in learned)
+    veto.write_text("a\n/(/\n", "utf-8")
+    code, _, err = run(*words, "--veto", veto)
+    assert code == 2
+    assert err.startswith(f"error: {veto}: line 2: expression does not compile")
+
+
+def test_learn_wants_something_to_learn_from(run, tiny_file, tmp_path):
+    code, _, err = run("learn", "--base", tiny_file, "--size", 3, "-o", tmp_path / "zh.tokens")
+    assert code == 2
+    assert err.startswith("error: nothing to learn from\nhint: ")

@@ -130,7 +130,7 @@ MinPretokens = Annotated[
     typer.Option("--min-pretokens", metavar="N", min=1, help="Fewest distinct pretokens around a learned token."),
 ]
 Veto = Annotated[
-    list[Path] | None,
+    Path | None,
     typer.Option("--veto", metavar="FILE", help="File of texts and /regexes/ that no learned token may be."),
 ]
 WeighByOption = Annotated[

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tokkit.counts import CountsTable
     from tokkit.errors import CorpusError
+    from tokkit.learn import LearnedTokens
     from tokkit.merge import Merge
     from tokkit.pad import Padding
     from tokkit.select import Selection
@@ -135,6 +136,24 @@ def of_counts(table: CountsTable, skipped: Sequence[CorpusError]) -> Summary:
             for part in table.slices
         ],
         "skipped": [{"file": error.path, "line": error.line, "byte": error.byte_offset} for error in skipped],
+    }
+    return Summary(tuple(lines), document)
+
+
+def of_learned(learned: LearnedTokens) -> Summary:
+    """Return what `learn` learned: how many tokens, and the first and the last with their counts."""
+    rows = list(zip(learned.tokens, learned.counts, learned.pretokens, strict=True))
+    lines = [f"learned {talk.counted(len(rows), 'token')}"]
+    for place, (token, count, pretokens) in (("first", rows[0]), ("last", rows[-1])):
+        where = f"{talk.counted(count, 'time')} in {talk.counted(pretokens, 'pretoken')}"
+        lines.append(f"the {place} is {show(token)}, which stood {where}")
+    document = {
+        "tokens": len(rows),
+        "first": {**data.token(rows[0][0]), "count": rows[0][1], "pretokens": rows[0][2]},
+        "last": {**data.token(rows[-1][0]), "count": rows[-1][1], "pretokens": rows[-1][2]},
+        "base_sha256": learned.base_sha256,
+        "pattern": learned.pattern,
+        "options": dict(learned.options),
     }
     return Summary(tuple(lines), document)
 
