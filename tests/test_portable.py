@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 from tokenizers import Regex
@@ -45,6 +46,13 @@ def test_the_published_patterns_are_written_so() -> None:
         r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?![\s\S])|\s+(?!\S)|\s"
     )
     assert portable_pattern(BASES["o200k_base"].pattern) == BASES["o200k_base"].pattern
+
+
+def test_the_page_on_formats_shows_both_patterns() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    pattern = BASES["cl100k_base"].pattern
+    assert f"```\n{pattern}\n```" in page
+    assert f"```\n{portable_pattern(pattern)}\n```" in page
 
 
 @pytest.mark.parametrize("name", ["cl100k_base", "o200k_base", "r50k_base"])
