@@ -96,6 +96,17 @@ def test_only_tiktoken_files_have_sidecars(tiny, tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("content", ['{"version": "1.0", "model": {}}', "not JSON", "[]"])
+def test_what_is_no_sidecar_is_not_overwritten(tiny, tmp_path, content) -> None:
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(
+        FormatError, match=r"tokenizer\.json exists and is no sidecar: writing tokenizer\.tiktoken would"
+    ):
+        tiktoken.save(tiny, tmp_path / "tokenizer.tiktoken")
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
+    assert (tmp_path / "tokenizer.json").read_text() == content
+
+
 def test_an_interrupted_save_over_an_older_vocabulary_is_detected(tiny, tiny_padded, tmp_path, monkeypatch) -> None:
     path = tmp_path / "v.tiktoken"
     tiktoken.save(dataclasses.replace(tiny, tokens=tiny.tokens[:260], segments=()), path)
@@ -366,6 +377,31 @@ def test_a_tokenizer_that_means_something_else_is_refused(tiny, tmp_path) -> Non
         write_json(tmp_path / "tokenizer.json", good | change)
         with pytest.raises(FormatError, match=message):
             huggingface.load(tmp_path)
+
+
+def test_a_foreign_tokenizer_with_other_merges_than_ranks_imply_is_refused(tiny, tmp_path) -> None:
+    huggingface.save(tiny, tmp_path)
+    (tmp_path / "tokenizer_config.json").unlink()
+    good = read_json(tmp_path / "tokenizer.json")
+    model = good["model"]
+    merges = [pair for pair in model["merges"] if pair != ["th", "e"]]
+    write_json(tmp_path / "tokenizer.json", good | {"model": model | {"merges": merges}})
+    with pytest.raises(FormatError, match="no merge makes `the` of `th` and `e`"):
+        huggingface.load(tmp_path)
+    dead = model | {"vocab": model["vocab"] | {"xyz": 262}}
+    write_json(tmp_path / "tokenizer.json", good | {"model": dead})
+    assert huggingface.load(tmp_path).tokens[262] == b"xyz", "ignore_merges finds it, as a rank file does"
+    write_json(tmp_path / "tokenizer.json", good | {"model": dead | {"ignore_merges": False}})
+    with pytest.raises(FormatError, match="no merge comes to `xyz`, and ignore_merges is off"):
+        huggingface.load(tmp_path)
+
+
+def test_merges_written_as_text_are_read(tiny, tmp_path) -> None:
+    huggingface.save(tiny, tmp_path)
+    good = read_json(tmp_path / "tokenizer.json")
+    as_text = good["model"] | {"merges": [" ".join(pair) for pair in good["model"]["merges"]]}
+    write_json(tmp_path / "tokenizer.json", good | {"model": as_text})
+    assert huggingface.load(tmp_path).tokens == tiny.tokens
 
 
 def test_files_of_two_vocabularies_are_refused(tiny_padded, tmp_path) -> None:

@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tokkit.display import show
 from tokkit.errors import FormatError, MismatchError
 from tokkit.files import json_bytes, read_json, write_atomically
 from tokkit.formats.portable import portable_pattern
@@ -130,7 +131,9 @@ def load(path: str | Path) -> Vocabulary:
     record = _record(file.parent / CONFIG, special_tokens)
     name = path.name if path.is_dir() else file.parent.name
     if record is None:
-        return Vocabulary(name or "tokenizer", regex, tokens, special_tokens)
+        foreign = Vocabulary(name or "tokenizer", regex, tokens, special_tokens)
+        _check_pairs(foreign, set(pairs), file, ignores_merges=bool(model.get("ignore_merges")))
+        return foreign
     vocabulary = Vocabulary(
         name=record["name"],
         pattern=record["pattern"],
@@ -223,8 +226,6 @@ def _check_runtime(vocabulary: Vocabulary, data: bytes) -> None:
         tokenizer = Tokenizer.from_str(data.decode())
     except Exception as error:  # noqa: BLE001 - tokenizers raises nothing narrower
         raise FormatError(f"tokenizers cannot load {vocabulary.name}: {error}") from None
-    plain = Tokenizer.from_str(data.decode()) if vocabulary.special_tokens else tokenizer
-    plain.encode_special_tokens = True
     for name, token_id in vocabulary.special_tokens.items():
         found = tokenizer.token_to_id(name)
         if found != token_id or tokenizer.encode(name).ids != [token_id]:
@@ -234,7 +235,9 @@ def _check_runtime(vocabulary: Vocabulary, data: bytes) -> None:
             raise FormatError(
                 f"tokenizers would decode special token {name!r} as {shown!r}", "rename it with ASCII characters"
             )
-        if token_id in plain.encode(name).ids:
+    tokenizer.encode_special_tokens = True  # from here on names are text
+    for name, token_id in vocabulary.special_tokens.items():
+        if token_id in tokenizer.encode(name).ids:
             raise FormatError(
                 f"typing {name!r} would give the special token: the pattern keeps its name in one pretoken",
                 "give it a name of mixed punctuation and letters, such as <|name|>",
@@ -275,6 +278,25 @@ def _check_order(pairs: list[tuple[str, ...]], ids: Mapping[str, int], file: Pat
                 "a rank file merges in the order of ids; such a tokenizer has no rank file with the same ids",
             )
         previous = made
+
+
+def _check_pairs(vocabulary: Vocabulary, pairs: set[tuple[str, ...]], file: Path, *, ignores_merges: bool) -> None:
+    """Refuse a file whose merges lack a pair that a rank file implies, or whose tokens only a rank file would find."""
+    characters = byte_characters()
+    reached = {bytes([byte]) for byte in range(256)}
+    for left, right in final_pairs(vocabulary.ranks):
+        reached.add(left + right)
+        if ("".join(characters[byte] for byte in left), "".join(characters[byte] for byte in right)) not in pairs:
+            raise FormatError(
+                f"{file}: no merge makes `{show(left + right)}` of `{show(left)}` and `{show(right)}`",
+                "ranks alone would merge them; such a tokenizer has no rank file with the same ids",
+            )
+    dead = next((token for token in vocabulary.ranks if token not in reached), None)
+    if dead is not None and not ignores_merges:
+        raise FormatError(
+            f"{file}: no merge comes to `{show(dead)}`, and ignore_merges is off",
+            "a rank file finds a whole pretoken without merging; such a tokenizer has no rank file with the same ids",
+        )
 
 
 def _tokens_of(ids: Mapping[str, int], file: Path) -> tuple[bytes, ...]:

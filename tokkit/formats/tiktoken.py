@@ -56,16 +56,22 @@ def save(vocabulary: Vocabulary, path: str | Path) -> None:
     (or none), which `load` refuses, and never a pair that looks right and is not.
 
     Raises:
-        FormatError: `path` does not end in `.tiktoken`.
+        FormatError: `path` does not end in `.tiktoken`, or the file in the sidecar's place is something else.
         OSError: the folder cannot be written, or the disk is full.
     """
     path = Path(path)
     if path.suffix != ".tiktoken":
         raise FormatError(f"a vocabulary's rank file ends in .tiktoken: {path}", f"write to {path}.tiktoken")
+    beside = sidecar_of(path)
+    if beside.exists() and not _is_sidecar(beside):
+        raise FormatError(
+            f"{beside} exists and is no sidecar: writing {path.name} would overwrite it",
+            "choose another name, or remove the file",
+        )
     data = rank_lines(vocabulary.tokens)
     text = json_bytes(sidecar(vocabulary, data))
     write_atomically(path, data)
-    write_atomically(sidecar_of(path), text)
+    write_atomically(beside, text)
 
 
 def load(path: str | Path, pattern: str | None = None) -> Vocabulary:
@@ -91,6 +97,14 @@ def load(path: str | Path, pattern: str | None = None) -> Vocabulary:
     digest = hashlib.sha256(data).hexdigest()
     step = {"step": "file", "name": path.stem, "sha256": digest}
     return Vocabulary(path.stem, pattern, parse_rank_lines(data, str(path)), provenance=(step,))
+
+
+def _is_sidecar(path: Path) -> bool:
+    try:
+        fields = read_json(path)
+    except FormatError:
+        return False
+    return isinstance(fields, dict) and fields.get("format") == FORMAT
 
 
 def _load_pair(path: Path, data: bytes, beside: Path, pattern: str | None) -> Vocabulary:
