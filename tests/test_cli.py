@@ -745,3 +745,24 @@ def test_learn_wants_something_to_learn_from(run, tiny_file, tmp_path):
     code, _, err = run("learn", "--base", tiny_file, "--size", 3, "-o", tmp_path / "zh.tokens")
     assert code == 2
     assert err.startswith("error: nothing to learn from\nhint: ")
+
+
+def test_learn_takes_word_lists_and_lexicons(run, tiny_file, tmp_path):
+    words, tokens = tmp_path / "zh.txt", tmp_path / "zh.tokens"
+    words.write_text("我们\t7\n我\t2\n", "utf-8")
+    rest = ["--base", tiny_file, "--script", "Han", "-q", "-o", tokens]
+    assert run("learn", "--words", words, "--size", 5, *rest) == (0, "", "")
+    learned = [line.split("\t")[1:] for line in tokens.read_text("utf-8").splitlines()[1:]]
+    assert learned == [
+        ["9", "2", "\\xE6\\x88"],
+        ["9", "2", "我"],
+        ["7", "1", "\\xE4\\xBB"],
+        ["7", "1", "们"],
+        ["7", "1", "我们"],
+    ]
+    assert run("learn", "--lexicon", "wordfreq:zh", "--size", 600, *rest) == (0, "", "")
+    learned = [line.split("\t")[3] for line in tokens.read_text("utf-8").splitlines()[1:]]
+    assert {"的", "是", "我们"} <= set(learned)
+    code, _, err = run("learn", "--lexicon", "jieba", "--size", 3, *rest)
+    assert code == 2
+    assert err == ("error: no such lexicon: jieba\nhint: the known ones are wordfreq:LANGUAGE, such as wordfreq:zh\n")

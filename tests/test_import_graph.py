@@ -44,6 +44,7 @@ ROOMS = {
     "counts": room("counts*", "numpy pyarrow", "corpus errors files kernels pretokenize tool"),
     "vocabulary": room("vocabulary", "", "errors"),
     "encode": room("encode", "numpy regex", "counts errors kernels pretokenize vocabulary"),
+    "lexicon": room("lexicon", "numpy wordfreq", "counts encode errors pretokenize tool"),
     "steps": room(
         "select learn* merge* bridges matching pad",
         "numpy regex",

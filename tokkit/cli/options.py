@@ -139,11 +139,11 @@ WeighByOption = Annotated[
 ]
 Lexicon = Annotated[
     list[str] | None,
-    typer.Option("--lexicon", metavar="NAME", help="Learn from a lexicon, such as wordfreq:zh."),
+    typer.Option("--lexicon", metavar="NAME", help="Learn from a lexicon, such as wordfreq:zh; repeatable."),
 ]
 Words = Annotated[
     list[Path] | None,
-    typer.Option("--words", metavar="FILE", help="Learn from a word list: WORD [TAB COUNT] lines."),
+    typer.Option("--words", metavar="FILE", help="Learn from a list of WORD [TAB COUNT] lines; repeatable."),
 ]
 Multiple = Annotated[int, typer.Option("--multiple", metavar="M", min=1, help="The size becomes a multiple of this.")]
 Spares = Annotated[int, typer.Option("--spares", metavar="N", min=0, help="Fewest spares to reserve.")]
