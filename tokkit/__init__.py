@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
     from tokkit.errors import TokkitError
+    from tokkit.learn import LearnedTokens
     from tokkit.merge import Merge, TokenSource
     from tokkit.pad import Padding, rename
     from tokkit.pretokenize import PATTERNS
@@ -37,6 +38,7 @@ __all__ = [
     "TOOL",
     "CountsTable",
     "Document",
+    "LearnedTokens",
     "Merge",
     "Padding",
     "Segment",
@@ -54,6 +56,7 @@ _HOMES = {
     "PATTERNS": "pretokenize",
     "CountsTable": "counts",
     "Document": "corpus",
+    "LearnedTokens": "learn",
     "Merge": "merge",
     "Padding": "pad",
     "Segment": "vocabulary",
