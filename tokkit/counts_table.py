@@ -94,9 +94,9 @@ class Counter:
         """Grow whatever is too small for one more pretoken of `length` bytes."""
         n_entries, used = self.state.tolist()
         if used + length > self.arena.size:
-            self.arena = _grown(self.arena, max(2 * self.arena.size, used + length))
+            self.arena = grown(self.arena, max(2 * self.arena.size, used + length))
         if n_entries >= self.entries.shape[0]:
-            self.entries = _grown(self.entries, 2 * n_entries)
+            self.entries = grown(self.entries, 2 * n_entries)
         if 2 * (n_entries + 1) > self.slots.size:
             self.slots = np.zeros(2 * self.slots.size, np.uint64)
             kernels.rehash(self.entries, n_entries, self.arena, self.slots)
@@ -147,7 +147,8 @@ class Counter:
         return data, sorted_starts, entries[order, kernels.COUNT], entries[order, kernels.DOCUMENTS]
 
 
-def _grown(array: NDArray[Any], size: int) -> NDArray[Any]:
+def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return a copy with room for `size` rows."""
     out = np.empty((size, *array.shape[1:]), array.dtype)
     out[: array.shape[0]] = array
     return out
@@ -200,3 +201,14 @@ def slice_rows(table: CountsTable) -> Iterator[tuple[int, int]]:
     """Yield the rows `(first, last + 1)` of each slice."""
     bounds = np.searchsorted(table.slice_ids, np.arange(len(table.slices) + 1)).tolist()
     yield from pairwise(bounds)
+
+
+def merged_rows(
+    table: CountsTable,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return data, starts, counts and documents of the distinct pretokens, slices added up, sorted by bytes."""
+    if len(table.slices) <= 1:
+        return table.data, table.starts, table.counts, table.documents
+    counter = Counter()
+    counter.add(table.data, table.starts, table.counts, table.documents)
+    return counter.rows()

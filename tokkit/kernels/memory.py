@@ -32,10 +32,33 @@ def _load_word(typing_context: Any, data: Any, position: Any) -> Any:  # noqa: A
     return types.uint64(data, position), generate
 
 
+def _prefetch(typing_context: Any, data: Any, position: Any) -> Any:  # noqa: ARG001
+    """Ask the processor to load the cache line of `data[position]`; a hint, which no address can make fail."""
+    if not (isinstance(data, types.Array) and isinstance(position, types.Integer)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        index = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        pointer = builder.bitcast(cgutils.gep_inbounds(builder, array.data, index), ir.IntType(8).as_pointer())
+        int32 = ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [pointer.type, int32, int32, int32])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+        builder.call(function, [pointer, int32(0), int32(3), int32(1)])  # for reading, to stay in all caches, data
+        return context.get_dummy_value()
+
+    return types.none(data, position), generate
+
+
 if TYPE_CHECKING:
 
     def load_word(data: NDArray[np.uint8], position: int) -> np.uint64:
         """Return `data[position:position + 8]` as a little-endian word."""
         ...
+
+    def prefetch(data: NDArray[Any], position: int) -> None:
+        """Ask the processor to load the cache line of `data[position]`."""
+        ...
 else:
     load_word = intrinsic(_load_word)
+    prefetch = intrinsic(_prefetch)

@@ -1,0 +1,661 @@
+"""Continued BPE on base-encoded pretokens that are joined in place.
+
+Pretokens are records in one array `records: int32`: how many symbols it has now, how many it had at first, the two halves of
+its weight, then the symbols: one or two cache lines, which is all that a merge touches of a pretoken. A record is named by
+where it begins.
+
+Only hot pairs are known: those counted `THRESHOLD` times or more when they came about. A pair comes about at one moment:
+all occurrences of (x, c) are made when the younger of x and c is, because a token is only made when it is learned. From then on
+its count only falls. So a pair that is cold when it comes about stays cold, its list of records is written once, and the
+heap needs no more than to look again at what it hands out. When no hot pair is left, Python lowers the threshold and indexes
+anew.
+
+`pairs: int64[capacity, 5]` is a record a pair: KEY (left << 32 | right), COUNT, where its records are listed in
+`lists: int32` and how many, VERDICT. `pair_slots: int32[2**k]` finds a pair by its key. `heap: int64[capacity, 2]` holds
+(count when pushed, pair): highest count first, then lowest left id, then lowest right id, which is the lowest key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokkit.kernels.jit import kernel
+from tokkit.kernels.memory import prefetch
+from tokkit.kernels.strings import HASH_FACTOR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HEADER = 4  # int32s before the symbols of a record
+PREFETCH_AHEAD = 12  # records: far enough to hide a cache miss behind the work on those before
+
+KEY = 0
+COUNT = 1
+LIST_START = 2
+LIST_LENGTH = 3
+VERDICT = 4
+
+UNKNOWN = 0
+APPROVED = 1
+VETOED = 2
+
+# Fields of `neighbours: int64[n_ids, 8]`, a cache line an id, for the ids that stand beside the pair being joined.
+LEFT_OLD = 0  # weight of (id, a), which goes
+LEFT_NEW = 1  # weight of (id, c), which comes
+LEFT_RECORDS = 2  # distinct records of (id, c)
+LEFT_LAST = 3  # the last of them; later the pair that was made, or -1
+RIGHT = 4  # the same for (b, id) and (c, id), from here on
+
+# Fields of `state: int64[...]`.
+N_LEARNED = 0
+TARGET = 1
+N_BASE = 2
+N_PAIRS = 3
+HEAP_SIZE = 4
+LISTS_USED = 5
+BYTES_USED = 6
+THRESHOLD = 7
+MIN_PRETOKENS = 8
+ASK = 9
+CANDIDATE = 10
+MAX_CHARS = 11
+N_STATE = 12
+
+DONE = 0
+NO_HOT_PAIR = 1
+NEED_VERDICT = 2
+NEED_PAIRS = 3
+NEED_LISTS = 4
+NEED_BYTES = 5
+
+
+@kernel
+def weight_of(records: NDArray[np.int32], record: int) -> int:
+    """Return the weight of a record, put together from its halves."""
+    return (np.int64(records[record + 3]) << 32) | (np.int64(records[record + 2]) & np.int64(0xFFFFFFFF))
+
+
+@kernel
+def fill_records(
+    ids: NDArray[np.int32], id_starts: NDArray[np.int64], weights: NDArray[np.int64], records: NDArray[np.int32]
+) -> int:
+    """Write the pretokens of two symbols or more that weigh anything as records; return how much of `records` they take."""
+    used = 0
+    for row in range(weights.size):
+        n_symbols = id_starts[row + 1] - id_starts[row]
+        if n_symbols < 2 or weights[row] <= 0:
+            continue
+        records[used] = n_symbols
+        records[used + 1] = n_symbols
+        records[used + 2] = np.int32(weights[row] & np.int64(0xFFFFFFFF))
+        records[used + 3] = np.int32(weights[row] >> 32)
+        for i in range(n_symbols):
+            records[used + HEADER + i] = ids[id_starts[row] + i]
+        used += HEADER + n_symbols
+    return used
+
+
+@kernel
+def _slot_of(key: int, n_slots: int) -> np.uint64:
+    value = np.uint64(key) * HASH_FACTOR
+    return (value ^ (value >> np.uint64(32))) & np.uint64(n_slots - 1)
+
+
+@kernel
+def count_pairs(records: NDArray[np.int32], first: int, table: NDArray[np.int64], n_pairs: int) -> tuple[int, int]:
+    """Count the adjacent pairs of the records from `first` on; return the record that found no room, and the pairs so far.
+
+    `table: int64[2**k, 3]` holds key + 1 (0 is empty), weight, and number of occurrences; at most half full.
+    """
+    mask = np.uint64(table.shape[0] - 1)
+    record = first
+    while record < records.size:
+        length = records[record]
+        if 2 * (n_pairs + length) > table.shape[0]:
+            return record, n_pairs
+        weight = weight_of(records, record)
+        symbol = record + HEADER
+        for i in range(length - 1):
+            key = (np.int64(records[symbol + i]) << 32) | np.int64(records[symbol + i + 1])
+            slot = _slot_of(key, table.shape[0])
+            while table[slot, 0] != key + 1:
+                if table[slot, 0] == 0:
+                    table[slot, 0] = key + 1
+                    n_pairs += 1
+                    break
+                slot = (slot + np.uint64(1)) & mask
+            table[slot, 1] += weight
+            table[slot, 2] += 1
+        record += HEADER + records[record + 1]
+    return record, n_pairs
+
+
+@kernel
+def move_pairs(table: NDArray[np.int64], larger: NDArray[np.int64]) -> None:
+    """Move a table of counted pairs into a larger, empty one."""
+    mask = np.uint64(larger.shape[0] - 1)
+    for i in range(table.shape[0]):
+        if table[i, 0]:
+            slot = _slot_of(table[i, 0] - 1, larger.shape[0])
+            while larger[slot, 0]:
+                slot = (slot + np.uint64(1)) & mask
+            larger[slot, 0] = table[i, 0]
+            larger[slot, 1] = table[i, 1]
+            larger[slot, 2] = table[i, 2]
+
+
+@kernel
+def is_allowed(
+    left: int,
+    right: int,
+    max_chars: int,
+    token_data: NDArray[np.uint8],
+    token_starts: NDArray[np.int64],
+    script_before: NDArray[np.int32],
+) -> bool:
+    """Tell whether the concatenation of two ids may be a learned token.
+
+    `script_before[p]` is the number of the script's code points below p (0x110001 entries; empty: any script). Then a token
+    is whole characters of the script, or the leading bytes of a single one. `max_chars` bounds the characters begun.
+    """
+    left_length = token_starts[left + 1] - token_starts[left]
+    length = left_length + token_starts[right + 1] - token_starts[right]
+    characters = 0
+    position = 0
+    while position < length:
+        lead = np.int64(_byte_of(left, right, left_length, position, token_data, token_starts))
+        characters += lead & 0xC0 != 0x80
+        if script_before.size == 0:
+            position += 1
+            continue
+        if lead < 0x80:
+            n_bytes, code_point, least = 1, lead, 0
+        elif 0xC2 <= lead < 0xE0:
+            n_bytes, code_point, least = 2, lead & 0x1F, 0x80
+        elif 0xE0 <= lead < 0xF0:
+            n_bytes, code_point, least = 3, lead & 0x0F, 0x800
+        elif 0xF0 <= lead < 0xF5:
+            n_bytes, code_point, least = 4, lead & 0x07, 0x10000
+        else:
+            return False
+        if position and position + n_bytes > length:
+            return False  # whole characters and then a part of one
+        present = min(n_bytes, length - position)
+        for i in range(1, present):
+            byte = np.int64(_byte_of(left, right, left_length, position + i, token_data, token_starts))
+            if byte & 0xC0 != 0x80:
+                return False
+            code_point = (code_point << 6) | (byte & 0x3F)
+        missing = 6 * (n_bytes - present)
+        first = max(code_point << missing, least)
+        last = min((code_point + 1) << missing, 0x110000)
+        if first >= last or script_before[last] == script_before[first]:
+            return False
+        position += present
+    return characters <= max_chars
+
+
+@kernel
+def _byte_of(
+    left: int,
+    right: int,
+    left_length: int,
+    position: int,
+    token_data: NDArray[np.uint8],
+    token_starts: NDArray[np.int64],
+) -> np.uint8:
+    if position < left_length:
+        return token_data[token_starts[left] + position]
+    return token_data[token_starts[right] + position - left_length]
+
+
+@kernel
+def mark_allowed(
+    table: NDArray[np.int64],
+    max_chars: int,
+    token_data: NDArray[np.uint8],
+    token_starts: NDArray[np.int64],
+    script_before: NDArray[np.int32],
+) -> None:
+    """Set the weight of every counted pair that may not be learned to 0."""
+    for i in range(table.shape[0]):
+        if table[i, 0]:
+            key = table[i, 0] - 1
+            if not is_allowed(
+                key >> 32, key & np.int64(0xFFFFFFFF), max_chars, token_data, token_starts, script_before
+            ):
+                table[i, 1] = 0
+
+
+@kernel
+def find_pair(key: int, pairs: NDArray[np.int64], pair_slots: NDArray[np.int32]) -> int:
+    """Return the hot pair with this key, or -1."""
+    mask = np.uint64(pair_slots.size - 1)
+    slot = _slot_of(key, pair_slots.size)
+    while pair_slots[slot] >= 0:
+        if pairs[pair_slots[slot], KEY] == key:
+            return int(pair_slots[slot])
+        slot = (slot + np.uint64(1)) & mask
+    return -1
+
+
+@kernel
+def place_pair(key: int, pair: int, pair_slots: NDArray[np.int32]) -> None:
+    """Let `pair_slots` find a pair that it does not know."""
+    mask = np.uint64(pair_slots.size - 1)
+    slot = _slot_of(key, pair_slots.size)
+    while pair_slots[slot] >= 0:
+        slot = (slot + np.uint64(1)) & mask
+    pair_slots[slot] = pair
+
+
+@kernel
+def place_pairs(pairs: NDArray[np.int64], n_pairs: int, pair_slots: NDArray[np.int32]) -> None:
+    """Let empty `pair_slots` find all pairs."""
+    for pair in range(n_pairs):
+        place_pair(pairs[pair, KEY], pair, pair_slots)
+
+
+@kernel
+def _is_before(count: int, key: int, other_count: int, other_key: int) -> bool:
+    """The tie order: higher count first, then lower left id, then lower right id."""
+    return count > other_count or (count == other_count and key < other_key)
+
+
+@kernel
+def push(heap: NDArray[np.int64], size: int, count: int, pair: int, pairs: NDArray[np.int64]) -> int:
+    """Put a pair into the heap, return the new size."""
+    child = size
+    while child > 0:
+        parent = (child - 1) >> 1
+        if not _is_before(count, pairs[pair, KEY], heap[parent, 0], pairs[heap[parent, 1], KEY]):
+            break
+        heap[child, 0] = heap[parent, 0]
+        heap[child, 1] = heap[parent, 1]
+        child = parent
+    heap[child, 0] = count
+    heap[child, 1] = pair
+    return size + 1
+
+
+@kernel
+def _replace_top(heap: NDArray[np.int64], size: int, count: int, pair: int, pairs: NDArray[np.int64]) -> None:
+    """Replace the root by another entry and let it sink."""
+    key = pairs[pair, KEY]
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= size:
+            break
+        if child + 1 < size and _is_before(
+            heap[child + 1, 0], pairs[heap[child + 1, 1], KEY], heap[child, 0], pairs[heap[child, 1], KEY]
+        ):
+            child += 1
+        if not _is_before(heap[child, 0], pairs[heap[child, 1], KEY], count, key):
+            break
+        heap[parent, 0] = heap[child, 0]
+        heap[parent, 1] = heap[child, 1]
+        parent = child
+    heap[parent, 0] = count
+    heap[parent, 1] = pair
+
+
+@kernel
+def _drop_top(heap: NDArray[np.int64], state: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
+    state[HEAP_SIZE] -= 1
+    size = state[HEAP_SIZE]
+    if size > 0:
+        _replace_top(heap, size, heap[size, 0], heap[size, 1], pairs)
+
+
+@kernel
+def index_pairs(
+    records: NDArray[np.int32],
+    pairs: NDArray[np.int64],
+    pair_slots: NDArray[np.int32],
+    lists: NDArray[np.int32],
+    heap: NDArray[np.int64],
+    state: NDArray[np.int64],
+) -> None:
+    """List the records of every hot pair, each record once a pair, and fill the heap.
+
+    On entry `pairs` has keys, counts and list starts with room for all occurrences, and list lengths of zero.
+    """
+    record = 0
+    while record < records.size:
+        symbol = record + HEADER
+        for i in range(records[record] - 1):
+            key = (np.int64(records[symbol + i]) << 32) | np.int64(records[symbol + i + 1])
+            pair = find_pair(key, pairs, pair_slots)
+            if pair >= 0:
+                end = pairs[pair, LIST_START] + pairs[pair, LIST_LENGTH]
+                if pairs[pair, LIST_LENGTH] == 0 or lists[end - 1] != record:
+                    lists[end] = record
+                    pairs[pair, LIST_LENGTH] += 1
+        record += HEADER + records[record + 1]
+    state[HEAP_SIZE] = 0
+    for pair in range(state[N_PAIRS]):
+        state[HEAP_SIZE] = push(heap, state[HEAP_SIZE], pairs[pair, COUNT], pair, pairs)
+
+
+@kernel
+def _has_pair(records: NDArray[np.int32], record: int, left: int, right: int) -> bool:
+    symbol = record + HEADER
+    for i in range(records[record] - 1):
+        if records[symbol + i] == left and records[symbol + i + 1] == right:
+            return True
+    return False
+
+
+@kernel
+def _is_in_enough(
+    pair: int,
+    least: int,
+    records: NDArray[np.int32],
+    pairs: NDArray[np.int64],
+    lists: NDArray[np.int32],
+) -> bool:
+    """Tell whether a pair stands in at least so many distinct pretokens now; the list also has those that lost it."""
+    left = np.int64(pairs[pair, KEY] >> 32)
+    right = np.int64(pairs[pair, KEY] & np.int64(0xFFFFFFFF))
+    found = 0
+    for i in range(pairs[pair, LIST_START], pairs[pair, LIST_START] + pairs[pair, LIST_LENGTH]):
+        if found >= least:
+            break
+        found += _has_pair(records, lists[i], left, right)
+    return found >= least
+
+
+@kernel
+def _touch(
+    neighbour: int,
+    side: int,
+    old: int,
+    new: int,
+    record: int,
+    neighbours: NDArray[np.int64],
+    touched: NDArray[np.int32],
+    n_touched: int,
+    events: NDArray[np.int32],
+    n_events: int,
+) -> tuple[int, int]:
+    """Note what one joined occurrence does to the pair with its neighbour; return the new lengths of the two lists."""
+    if (
+        neighbours[neighbour, LEFT_OLD]
+        + neighbours[neighbour, LEFT_NEW]
+        + neighbours[neighbour, RIGHT + LEFT_OLD]
+        + neighbours[neighbour, RIGHT + LEFT_NEW]
+        == 0
+    ):
+        touched[n_touched] = neighbour
+        n_touched += 1
+        neighbours[neighbour, LEFT_LAST] = -1
+        neighbours[neighbour, RIGHT + LEFT_LAST] = -1
+    neighbours[neighbour, side + LEFT_OLD] += old
+    neighbours[neighbour, side + LEFT_NEW] += new
+    if new and neighbours[neighbour, side + LEFT_LAST] != record:
+        neighbours[neighbour, side + LEFT_LAST] = record
+        neighbours[neighbour, side + LEFT_RECORDS] += 1
+        events[n_events, 0] = neighbour
+        events[n_events, 1] = record
+        n_events += 1
+    return n_touched, n_events
+
+
+@kernel
+def _join(
+    pair: int,
+    new_id: int,
+    records: NDArray[np.int32],
+    pairs: NDArray[np.int64],
+    lists: NDArray[np.int32],
+    neighbours: NDArray[np.int64],
+    touched: NDArray[np.int32],
+    left_events: NDArray[np.int32],
+    right_events: NDArray[np.int32],
+) -> tuple[int, int, int, int]:
+    """Join a pair in every record of its list, from left to right, in place.
+
+    Notes for every neighbour how much weight goes from its pairs with a and b and comes to those with the new id. Between
+    two joined occurrences side by side, the pair (b, a) goes and (c, c) comes, noted once, on the left of the second. Returns
+    the lengths of `touched`, `left_events`, `right_events`, and the number of records in which the pair stood.
+    """
+    a = np.int32(pairs[pair, KEY] >> 32)
+    b = np.int32(pairs[pair, KEY] & np.int64(0xFFFFFFFF))
+    c = np.int32(new_id)
+    start = pairs[pair, LIST_START]
+    stop = start + pairs[pair, LIST_LENGTH]
+    n_touched = 0
+    n_left = 0
+    n_right = 0
+    n_records = 0
+    for i in range(start, stop):
+        if i + PREFETCH_AHEAD < stop:
+            prefetch(records, lists[i + PREFETCH_AHEAD])
+        record = np.int64(lists[i])
+        length = np.int64(records[record])
+        symbol = record + HEADER
+        at = 0
+        while at + 1 < length and not (records[symbol + at] == a and records[symbol + at + 1] == b):
+            at += 1
+        if at + 1 >= length:
+            continue
+        n_records += 1
+        weight = weight_of(records, record)
+        kept = at
+        while at < length:
+            if records[symbol + at] != a or at + 1 == length or records[symbol + at + 1] != b:
+                records[symbol + kept] = records[symbol + at]
+                kept += 1
+                at += 1
+                continue
+            if kept > 0:
+                before = records[symbol + kept - 1]
+                was = b if before == c else before
+                if was == before:
+                    n_touched, n_left = _touch(
+                        before, 0, weight, weight, record, neighbours, touched, n_touched, left_events, n_left
+                    )
+                else:
+                    n_touched, n_left = _touch(
+                        was, 0, weight, 0, record, neighbours, touched, n_touched, left_events, n_left
+                    )
+                    n_touched, n_left = _touch(
+                        before, 0, 0, weight, record, neighbours, touched, n_touched, left_events, n_left
+                    )
+            if at + 2 < length:
+                after = records[symbol + at + 2]
+                if after != a or at + 3 == length or records[symbol + at + 3] != b:
+                    n_touched, n_right = _touch(
+                        after, RIGHT, weight, weight, record, neighbours, touched, n_touched, right_events, n_right
+                    )
+            records[symbol + kept] = c
+            kept += 1
+            at += 2
+        records[record] = kept
+    return n_touched, n_left, n_right, n_records
+
+
+@kernel
+def _lower(key: int, weight: int, pairs: NDArray[np.int64], pair_slots: NDArray[np.int32]) -> None:
+    pair = find_pair(key, pairs, pair_slots)
+    if pair >= 0:
+        pairs[pair, COUNT] -= weight
+
+
+@kernel
+def _make_pair(
+    left: int,
+    right: int,
+    count: int,
+    n_records: int,
+    pairs: NDArray[np.int64],
+    pair_slots: NDArray[np.int32],
+    heap: NDArray[np.int64],
+    state: NDArray[np.int64],
+    token_data: NDArray[np.uint8],
+    token_starts: NDArray[np.int64],
+    script_before: NDArray[np.int32],
+) -> int:
+    """Make a pair with room for its list and push it, where it is hot and may be learned; return it, or -1."""
+    if count < state[THRESHOLD] or not is_allowed(
+        left, right, state[MAX_CHARS], token_data, token_starts, script_before
+    ):
+        return -1
+    pair = state[N_PAIRS]
+    state[N_PAIRS] += 1
+    pairs[pair, KEY] = (np.int64(left) << 32) | np.int64(right)
+    pairs[pair, COUNT] = count
+    pairs[pair, LIST_START] = state[LISTS_USED]
+    pairs[pair, LIST_LENGTH] = 0
+    pairs[pair, VERDICT] = UNKNOWN
+    state[LISTS_USED] += n_records
+    place_pair(pairs[pair, KEY], pair, pair_slots)
+    state[HEAP_SIZE] = push(heap, state[HEAP_SIZE], count, pair, pairs)
+    return pair
+
+
+@kernel
+def _settle(
+    pair: int,
+    new_id: int,
+    n_touched: int,
+    n_left: int,
+    n_right: int,
+    pairs: NDArray[np.int64],
+    pair_slots: NDArray[np.int32],
+    lists: NDArray[np.int32],
+    heap: NDArray[np.int64],
+    state: NDArray[np.int64],
+    neighbours: NDArray[np.int64],
+    touched: NDArray[np.int32],
+    left_events: NDArray[np.int32],
+    right_events: NDArray[np.int32],
+    token_data: NDArray[np.uint8],
+    token_starts: NDArray[np.int64],
+    script_before: NDArray[np.int32],
+) -> None:
+    """Lower the counts of the pairs that went, make the hot ones that came, list their records, and clear `neighbours`."""
+    a = pairs[pair, KEY] >> 32
+    b = pairs[pair, KEY] & np.int64(0xFFFFFFFF)
+    pairs[pair, COUNT] = 0
+    for i in range(n_touched):
+        neighbour = np.int64(touched[i])
+        fields = neighbours[neighbour]
+        if fields[LEFT_OLD]:
+            _lower((neighbour << 32) | a, fields[LEFT_OLD], pairs, pair_slots)
+        if fields[RIGHT + LEFT_OLD]:
+            _lower((b << 32) | neighbour, fields[RIGHT + LEFT_OLD], pairs, pair_slots)
+        made = -1
+        if fields[LEFT_NEW]:
+            made = _make_pair(
+                neighbour, new_id, fields[LEFT_NEW], fields[LEFT_RECORDS],
+                pairs, pair_slots, heap, state, token_data, token_starts, script_before,
+            )  # fmt: skip
+        fields[LEFT_LAST] = made
+        made = -1
+        if fields[RIGHT + LEFT_NEW]:
+            made = _make_pair(
+                new_id, neighbour, fields[RIGHT + LEFT_NEW], fields[RIGHT + LEFT_RECORDS],
+                pairs, pair_slots, heap, state, token_data, token_starts, script_before,
+            )  # fmt: skip
+        fields[RIGHT + LEFT_LAST] = made
+    for i in range(n_left):
+        _list(neighbours[left_events[i, 0], LEFT_LAST], left_events[i, 1], pairs, lists)
+    for i in range(n_right):
+        _list(neighbours[right_events[i, 0], RIGHT + LEFT_LAST], right_events[i, 1], pairs, lists)
+    for i in range(n_touched):
+        neighbours[touched[i]] = 0
+
+
+@kernel
+def _list(pair: int, record: int, pairs: NDArray[np.int64], lists: NDArray[np.int32]) -> None:
+    if pair >= 0:
+        lists[pairs[pair, LIST_START] + pairs[pair, LIST_LENGTH]] = record
+        pairs[pair, LIST_LENGTH] += 1
+
+
+@kernel
+def _mint(left: int, right: int, new_id: int, token_data: NDArray[np.uint8], token_starts: NDArray[np.int64]) -> None:
+    """Write the bytes of a new token after those of all others."""
+    used = token_starts[new_id]
+    for part in (left, right):
+        for position in range(token_starts[part], token_starts[part + 1]):
+            token_data[used] = token_data[position]
+            used += 1
+    token_starts[new_id + 1] = used
+
+
+@kernel
+def learn_tokens(
+    records: NDArray[np.int32],
+    pairs: NDArray[np.int64],
+    pair_slots: NDArray[np.int32],
+    lists: NDArray[np.int32],
+    heap: NDArray[np.int64],
+    state: NDArray[np.int64],
+    neighbours: NDArray[np.int64],
+    touched: NDArray[np.int32],
+    left_events: NDArray[np.int32],
+    right_events: NDArray[np.int32],
+    token_data: NDArray[np.uint8],
+    token_starts: NDArray[np.int64],
+    script_before: NDArray[np.int32],
+    learned: NDArray[np.int64],
+) -> int:
+    """Learn until the target is reached or Python is needed; return why, one of the statuses above.
+
+    `learned: int64[target, 4]` gets left id, right id, count and distinct pretokens of each token. Room is asked for before
+    a merge begins, so that a merge is never left half done.
+    """
+    while state[N_LEARNED] < state[TARGET]:
+        if state[HEAP_SIZE] == 0:
+            return NO_HOT_PAIR
+        new_id = state[N_BASE] + state[N_LEARNED]
+        pair = heap[0, 1]
+        count = pairs[pair, COUNT]
+        if count != heap[0, 0]:  # it fell since it was pushed
+            if count >= state[THRESHOLD]:
+                _replace_top(heap, state[HEAP_SIZE], count, pair, pairs)
+            else:
+                _drop_top(heap, state, pairs)
+            continue
+        if pairs[pair, VERDICT] == UNKNOWN:
+            if state[ASK]:
+                state[CANDIDATE] = pair
+                return NEED_VERDICT
+            pairs[pair, VERDICT] = APPROVED
+        if pairs[pair, VERDICT] == VETOED or (
+            state[MIN_PRETOKENS] > 1 and not _is_in_enough(pair, state[MIN_PRETOKENS], records, pairs, lists)
+        ):
+            _drop_top(heap, state, pairs)
+            continue
+        left = pairs[pair, KEY] >> 32
+        right = pairs[pair, KEY] & np.int64(0xFFFFFFFF)
+        length = token_starts[left + 1] - token_starts[left] + token_starts[right + 1] - token_starts[right]
+        # A joined occurrence makes one new pair on either side at the most, and weighs at least one.
+        most = min(count, left_events.shape[0])
+        if state[LISTS_USED] + 2 * most > lists.size:
+            return NEED_LISTS
+        n_new = min(2 * most, 2 * (new_id + 1))
+        if state[N_PAIRS] + n_new > pairs.shape[0]:
+            return NEED_PAIRS
+        if token_starts[new_id] + length > token_data.size:
+            return NEED_BYTES
+        _drop_top(heap, state, pairs)
+        _mint(left, right, new_id, token_data, token_starts)
+        n_touched, n_left, n_right, n_records = _join(
+            pair, new_id, records, pairs, lists, neighbours, touched, left_events, right_events
+        )
+        _settle(
+            pair, new_id, n_touched, n_left, n_right, pairs, pair_slots, lists, heap, state,
+            neighbours, touched, left_events, right_events, token_data, token_starts, script_before,
+        )  # fmt: skip
+        learned[state[N_LEARNED], 0] = left
+        learned[state[N_LEARNED], 1] = right
+        learned[state[N_LEARNED], 2] = count
+        learned[state[N_LEARNED], 3] = n_records
+        state[N_LEARNED] += 1
+    return DONE

@@ -1,0 +1,384 @@
+"""Learn tokens on top of a base: continued BPE on pretokens that the base has encoded.
+
+Every learned token is made of two tokens of lower rank, and all of them rank above the base. So text is only ever segmented
+more coarsely than by the base, and every learned token is reached by merging: at any stage the encoding of a token's own
+bytes is unique, and the pair that was joined is what stands there (a part of an encoding encodes to itself).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import regex
+
+from tokkit.counts_table import grown, merged_rows
+from tokkit.encode import encode_arrays, flatten, merge_parts
+from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotEnoughDataError, SizeError
+from tokkit.kernels import train as kernels
+from tokkit.unicode import script_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from tokkit.counts_table import CountsTable
+    from tokkit.vocabulary import Vocabulary
+
+_PRETOKENS_AT_ONCE = 1 << 20
+_NO_LIMIT = 1 << 40
+
+
+@dataclass(frozen=True)
+class LearnedTokens:
+    """Tokens that were learned on top of a base, in the order of their ranks.
+
+    Attributes:
+        tokens: their bytes.
+        counts: how often the pair that became the token stood in the counts at that moment.
+        pretokens: in how many distinct pretokens.
+        base_sha256: fingerprint of the base (`Vocabulary.sha256`).
+        pattern: the split pattern.
+        options: what was asked for.
+    """
+
+    tokens: tuple[bytes, ...]
+    counts: tuple[int, ...]
+    pretokens: tuple[int, ...]
+    base_sha256: str
+    pattern: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Veto:
+    r"""Tokens that must not be learned: exact texts, and expressions that may not match anywhere in a token's text.
+
+    Example:
+        >>> veto = parse_veto("# boilerplate\n酒店\n/^的/\n".encode(), "veto.txt")
+        >>> [veto.forbids(text.encode()) for text in ("酒店", "大酒店", "的人", "目的")]
+        [True, False, True, False]
+    """
+
+    texts: frozenset[str] = frozenset()
+    patterns: tuple[regex.Pattern[str], ...] = ()
+
+    def forbids(self, token: bytes) -> bool:
+        """Tell whether a token is vetoed; a part of a character has no text and never is."""
+        try:
+            text = token.decode()
+        except UnicodeDecodeError:
+            return False
+        return text in self.texts or any(pattern.search(text) for pattern in self.patterns)
+
+
+def parse_veto(data: bytes, source: str) -> Veto:
+    """Return the veto of a file's bytes: one text a line, or one `/expression/`; `#` begins a comment line.
+
+    What follows a tab is a remark, so that the findings of an audit can be used as they are.
+
+    Raises:
+        FormatError: not UTF-8, or an expression that does not compile; names the line.
+    """
+    try:
+        lines = data.decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{source}: not UTF-8 at byte {error.start}") from None
+    texts = set()
+    patterns = []
+    for number, line in enumerate(lines, 1):
+        text = line.partition("\t")[0]
+        if not text or text.startswith("#"):
+            continue
+        if len(text) > 2 and text[0] == text[-1] == "/":
+            try:
+                patterns.append(regex.compile(text[1:-1]))
+            except regex.error as error:
+                raise FormatError(f"{source}: line {number}: expression does not compile: {error}: {text}") from None
+        else:
+            texts.add(text)
+    return Veto(frozenset(texts), tuple(patterns))
+
+
+def learn(
+    table: CountsTable,
+    base: Vocabulary,
+    size: int,
+    *,
+    script: str | None = None,
+    max_chars: int | None = None,
+    min_count: int = 2,
+    min_pretokens: int = 1,
+    veto: Veto | None = None,
+    weigh_by: str = "count",
+    progress: Callable[[int, int], None] | None = None,
+) -> LearnedTokens:
+    r"""Learn exactly `size` tokens from a counts table, on top of a base.
+
+    The next token joins the most frequent adjacent pair; ties go to the lower left id, then the lower right id. What a
+    constraint forbids is never joined, so that its slot goes to the next best, and nothing is filtered afterwards.
+
+    Args:
+        table: pretokens with their counts; slices are added up.
+        base: the vocabulary to start from, without special tokens.
+        size: how many tokens to learn.
+        script: a script, or several joined by commas. Then a learned token is whole characters of these scripts, or the
+            leading bytes of a single one (a proper prefix of its UTF-8, on the way to it). It never begins inside a character,
+            never ends inside one that follows whole characters, and never holds a space or punctuation.
+        max_chars: the most characters a learned token may have.
+        min_count: the least count of a learned token.
+        min_pretokens: the least number of distinct pretokens that it stands in, which guards against boilerplate.
+        veto: tokens that must not be learned.
+        weigh_by: `count`, or `documents` to weigh a pretoken by the documents that have it.
+        progress: called with the tokens learned so far and in all, now and then.
+
+    Raises:
+        MismatchError: the table was cut by another pattern than the base's.
+        LawError: the base has special tokens, holes, or tokens that merging does not reach.
+        NotEnoughDataError: the counts support fewer tokens; says how many.
+        InputError: an option out of range, or an unknown script.
+
+    Example:
+        >>> from tokkit.counts import count_texts
+        >>> from tokkit.vocabulary import Vocabulary
+        >>> base = Vocabulary("bytes", r"\S+|\s+", tuple(bytes([byte]) for byte in range(256)))
+        >>> table = count_texts(["我们 我们 我们的"], base.pattern)
+        >>> [token.decode("utf-8", "backslashreplace") for token in learn(table, base, 5, script="Han").tokens]
+        ['\\xe4\\xbb', '\\xe6\\x88', '们', '我', '我们']
+    """
+    if weigh_by not in ("count", "documents"):
+        raise InputError(f"weigh by {weigh_by}: it must be count or documents")
+    for name, value in (("size", size), ("min count", min_count), ("min pretokens", min_pretokens)):
+        if value < 1:
+            raise InputError(f"{name} {value}: it must be 1 or more")
+    if table.pattern != base.pattern:
+        raise MismatchError(
+            f"the counts were cut by another pattern than {base.name}'s: {table.pattern}",
+            f"count the corpus again with --pattern {base.pattern!r}",
+        )
+    _require_lawful(base)
+    trainer = _Trainer.of(table, base, size, weigh_by)
+    trainer.script_before = _script_before(script)
+    trainer.state[kernels.MAX_CHARS] = max_chars or _NO_LIMIT
+    trainer.state[kernels.MIN_PRETOKENS] = min_pretokens
+    trainer.run(min_count, veto, progress)
+    n_learned = int(trainer.state[kernels.N_LEARNED])
+    if n_learned < size:
+        raise NotEnoughDataError(
+            f"the counts support {n_learned:,} tokens, {size:,} were asked for",
+            f"ask for --size {n_learned}, add data, or lower --min-count {min_count} or --min-pretokens {min_pretokens}",
+        )
+    options = {"size": size, "min_count": min_count, "min_pretokens": min_pretokens, "weigh_by": weigh_by}
+    options |= {"script": script} if script else {}
+    options |= {"max_chars": max_chars} if max_chars else {}
+    options |= {"veto": sorted(veto.texts) + [f"/{each.pattern}/" for each in veto.patterns]} if veto else {}
+    starts = trainer.token_starts
+    first = len(base.tokens)
+    tokens = [trainer.token_data[starts[i] : starts[i + 1]].tobytes() for i in range(first, first + size)]
+    return LearnedTokens(
+        tuple(tokens),
+        tuple(trainer.learned[:, 2].tolist()),
+        tuple(trainer.learned[:, 3].tolist()),
+        base.sha256,
+        base.pattern,
+        options,
+    )
+
+
+def _require_lawful(base: Vocabulary) -> None:
+    """Refuse a base on which learned tokens would not be reachable.
+
+    Raises:
+        LawError: names the first offender.
+    """
+    if base.special_tokens or b"" in base.tokens:
+        raise LawError(
+            f"{base.name} has special tokens or holes: learned tokens need the ids right after the ranks",
+            f"make a plain base first: tokkit select {base.name} --size {base.n_ranks} -o base.tiktoken",
+        )
+    lengths = np.fromiter(map(len, base.tokens), np.int64, len(base.tokens))
+    dead = np.flatnonzero((lengths > 1) & (merge_parts(base)[:, 0] < 0))
+    if dead.size:
+        raise LawError(
+            f"{base.name}: {dead.size:,} tokens have no merge path, the first is id {dead[0]}: {base.tokens[dead[0]]!r}",
+            "learn on a base that passes `tokkit verify`",
+        )
+
+
+def _script_before(scripts: str | None) -> NDArray[np.int32]:
+    """Return the number of the scripts' code points below each code point, int32[0x110001]; empty for any script."""
+    if scripts is None:
+        return np.empty(0, np.int32)
+    members = np.maximum.reduce([script_table(script.strip()) for script in scripts.split(",")])
+    before = np.zeros(members.size + 1, np.int32)
+    np.cumsum(members, out=before[1:])
+    return before
+
+
+@dataclass
+class _Trainer:
+    """The arrays of `tokkit.kernels.train`, and when to make them larger."""
+
+    records: NDArray[np.int32]
+    state: NDArray[np.int64]
+    token_data: NDArray[np.uint8]
+    token_starts: NDArray[np.int64]
+    neighbours: NDArray[np.int64]
+    touched: NDArray[np.int32]
+    learned: NDArray[np.int64]
+    script_before: NDArray[np.int32]
+    window: int = 0  # how many pairs are hot when they are indexed; 0: as many as the size suggests
+    pairs: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 5), np.int64))
+    pair_slots: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    lists: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    heap: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    left_events: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 2), np.int32))
+    right_events: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 2), np.int32))
+
+    @staticmethod
+    def of(table: CountsTable, base: Vocabulary, size: int, weigh_by: str) -> _Trainer:
+        """Return a trainer with the base-encoded pretokens of a table."""
+        n_base = len(base.tokens)
+        token_data, base_starts = flatten(base.tokens)
+        token_starts = np.zeros(n_base + size + 1, np.int64)
+        token_starts[: n_base + 1] = base_starts
+        state = np.zeros(kernels.N_STATE, np.int64)
+        state[kernels.TARGET] = size
+        state[kernels.N_BASE] = n_base
+        return _Trainer(
+            _records_of(table, base, weigh_by),
+            state,
+            np.concatenate([token_data, np.zeros(16 * size, np.uint8)]),
+            token_starts,
+            np.zeros((n_base + size, 8), np.int64),
+            np.empty(n_base + size, np.int32),
+            np.zeros((size, 4), np.int64),
+            np.empty(0, np.int32),
+        )
+
+    def run(self, min_count: int, veto: Veto | None, progress: Callable[[int, int], None] | None) -> None:
+        """Learn until the target is reached or no pair is left."""
+        self.state[kernels.ASK] = veto is not None
+        target = int(self.state[kernels.TARGET])
+        step = target if progress is None else max(target // 200, 1)
+        if not self.index(min_count):
+            return
+        while True:
+            learned = int(self.state[kernels.N_LEARNED])
+            self.state[kernels.TARGET] = min(target, (learned // step + 1) * step)
+            status = kernels.learn_tokens(
+                self.records, self.pairs, self.pair_slots, self.lists, self.heap, self.state,
+                self.neighbours, self.touched, self.left_events, self.right_events,
+                self.token_data, self.token_starts, self.script_before, self.learned,
+            )  # fmt: skip
+            if status == kernels.DONE and progress:
+                progress(int(self.state[kernels.N_LEARNED]), target)
+            if self.state[kernels.N_LEARNED] == target:
+                return
+            if status == kernels.NO_HOT_PAIR and (
+                self.state[kernels.THRESHOLD] <= min_count or not self.index(min_count)
+            ):
+                return
+            if status == kernels.NEED_VERDICT:
+                self.judge(veto or Veto())
+            else:
+                self.make_room(status)
+
+    def judge(self, veto: Veto) -> None:
+        """Answer whether the pair that the kernel is about to join may be."""
+        pair = int(self.state[kernels.CANDIDATE])
+        left, right = divmod(int(self.pairs[pair, kernels.KEY]), 1 << 32)
+        starts = self.token_starts
+        token = b"".join(self.token_data[starts[part] : starts[part + 1]].tobytes() for part in (left, right))
+        self.pairs[pair, kernels.VERDICT] = kernels.VETOED if veto.forbids(token) else kernels.APPROVED
+
+    def make_room(self, status: int) -> None:
+        """Double what the kernel found too small."""
+        if status == kernels.NEED_PAIRS:
+            capacity = 2 * self.pairs.shape[0] + 2 * self.neighbours.shape[0]
+            self.pairs = grown(self.pairs, capacity)
+            self.heap = grown(self.heap, capacity)
+            self.place()
+        elif status == kernels.NEED_LISTS:
+            self.lists = grown(self.lists, 2 * self.lists.size + 2 * self.left_events.shape[0])
+        elif status == kernels.NEED_BYTES:
+            self.token_data = grown(self.token_data, 2 * self.token_data.size + int(self.token_starts.max()))
+
+    def place(self) -> None:
+        """Make slots that are at most half full when all room for pairs is used."""
+        self.pair_slots = np.full(1 << (2 * self.pairs.shape[0]).bit_length(), -1, np.int32)
+        kernels.place_pairs(self.pairs, int(self.state[kernels.N_PAIRS]), self.pair_slots)
+
+    def index(self, min_count: int) -> bool:
+        """Choose the hot pairs and list where they stand; tell whether there are any.
+
+        The threshold is lowered each time, to where a few pairs for each missing token are hot that were not before, or to
+        `min_count`: whatever has been hot and is still there was refused by a constraint.
+        """
+        keys, counts, occurrences = self.counted_pairs()
+        cold = counts[counts < self.state[kernels.THRESHOLD]] if self.pairs.size else counts
+        window = self.window or max(4 * (self.learned.shape[0] - int(self.state[kernels.N_LEARNED])), 1 << 16)
+        threshold = min_count
+        if cold.size > window:
+            threshold = max(min_count, int(np.partition(cold, cold.size - window)[cold.size - window]))
+        hot = np.flatnonzero(counts >= threshold)
+        self.state[kernels.THRESHOLD] = threshold
+        self.state[kernels.N_PAIRS] = hot.size
+        if not hot.size:
+            return False
+        capacity = 2 * hot.size + 2 * self.neighbours.shape[0]
+        self.pairs = np.zeros((capacity, 5), np.int64)
+        self.pairs[: hot.size, kernels.KEY] = keys[hot]
+        self.pairs[: hot.size, kernels.COUNT] = counts[hot]
+        list_starts = np.cumsum(occurrences[hot])
+        self.pairs[1 : hot.size, kernels.LIST_START] = list_starts[:-1]
+        n_listed = int(list_starts[-1])
+        self.state[kernels.LISTS_USED] = n_listed
+        most = int(occurrences[hot].max())
+        self.left_events = np.empty((most, 2), np.int32)
+        self.right_events = np.empty((most, 2), np.int32)
+        self.lists = np.empty(n_listed + n_listed // 2 + 2 * most, np.int32)
+        self.heap = np.empty((capacity, 2), np.int64)
+        self.place()
+        kernels.index_pairs(self.records, self.pairs, self.pair_slots, self.lists, self.heap, self.state)
+        return True
+
+    def counted_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return key, weight and number of occurrences of the adjacent pairs that may be learned, by key."""
+        longest = int(self.records.max(initial=1))
+        table = np.zeros((1 << (4 * longest + (1 << 16)).bit_length(), 3), np.int64)
+        record = n_pairs = 0
+        while True:
+            record, n_pairs = kernels.count_pairs(self.records, record, table, n_pairs)
+            if record >= self.records.size:
+                break
+            larger = np.zeros((2 * table.shape[0], 3), np.int64)
+            kernels.move_pairs(table, larger)
+            table = larger
+        kernels.mark_allowed(
+            table, int(self.state[kernels.MAX_CHARS]), self.token_data, self.token_starts, self.script_before
+        )
+        allowed = table[np.flatnonzero(table[:, 1])]
+        return allowed[:, 0] - 1, allowed[:, 1], allowed[:, 2]
+
+
+def _records_of(table: CountsTable, base: Vocabulary, weigh_by: str) -> NDArray[np.int32]:
+    """Return the base-encoded pretokens as records, some at a time: all ids at once would need their bytes fourfold."""
+    data, starts, counts, documents = merged_rows(table)
+    weights = counts if weigh_by == "count" else documents
+    parts = []
+    for first in range(0, weights.size, _PRETOKENS_AT_ONCE):
+        last = min(first + _PRETOKENS_AT_ONCE, weights.size)
+        ids, id_starts = encode_arrays(base, data, starts[first : last + 1], shortcut=True)
+        part = np.empty(ids.size + kernels.HEADER * (last - first), np.int32)
+        used = kernels.fill_records(ids, id_starts, weights[first:last], part)
+        parts.append(part[:used].copy())
+    records = np.concatenate(parts) if parts else np.empty(0, np.int32)
+    if records.size >= 1 << 31:
+        raise SizeError(
+            f"the pretokens are {records.size:,} symbols, {1 << 31:,} is the most that can be learned from",
+            "count with --sample, or learn from fewer slices",
+        )
+    return records
