@@ -133,11 +133,15 @@ class Counter:
                 return
             self.make_room(int(starts[done + 1] - starts[done]))
 
-    def rows(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return data, starts, counts and documents, sorted by the pretokens' bytes."""
+    def rows(
+        self, *, in_order: bool = True
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return data, starts, counts and documents, sorted by the pretokens' bytes, or as they first came."""
         n_entries, used = self.state.tolist()
         entries = self.entries[:n_entries]
         starts = np.append(entries[:, kernels.START], used)  # the arena is filled in the order of the entries
+        if not in_order:
+            return self.arena[:used], starts, entries[:, kernels.COUNT].copy(), entries[:, kernels.DOCUMENTS].copy()
         order = np.arange(n_entries, dtype=np.int64)
         work = np.empty((n_entries // 2 + 2, 3), np.int64)
         kernels.sort_strings(self.arena, starts, order, np.empty(n_entries, np.uint64), work)
@@ -206,9 +210,9 @@ def slice_rows(table: CountsTable) -> Iterator[tuple[int, int]]:
 def merged_rows(
     table: CountsTable,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return data, starts, counts and documents of the distinct pretokens, slices added up, sorted by bytes."""
+    """Return data, starts, counts and documents of the distinct pretokens, slices added up, in order of first appearance."""
     if len(table.slices) <= 1:
         return table.data, table.starts, table.counts, table.documents
     counter = Counter()
     counter.add(table.data, table.starts, table.counts, table.documents)
-    return counter.rows()
+    return counter.rows(in_order=False)

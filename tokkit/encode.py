@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tokkit.errors import InputError, LawError
-from tokkit.kernels.encode import NO_PAIR, NO_RANK, SCAN_LIMIT, count_splits, encode_pretokens, index_pairs
+from tokkit.errors import InputError, LawError, SizeError
+from tokkit.kernels.encode import MOST_IDS, NO_PAIR, NO_RANK, SCAN_LIMIT, count_splits, encode_pretokens, index_pairs
 from tokkit.kernels.strings import index_strings
 from tokkit.pretokenize import split
 
@@ -30,8 +30,8 @@ class MergeTable:
     token_starts: NDArray[np.int64]
     token_slots: NDArray[np.int32]
     byte_ids: NDArray[np.int32]
-    pair_keys: NDArray[np.uint64]
-    pair_ranks: NDArray[np.int32]
+    pairs: NDArray[np.uint64]
+    byte_pairs: NDArray[np.int32]
 
 
 _TABLES: WeakKeyDictionary[Vocabulary, MergeTable] = WeakKeyDictionary()
@@ -56,15 +56,18 @@ def _make_merge_table(vocabulary: Vocabulary) -> MergeTable:
             f"{vocabulary.name}: no token for byte 0x{missing[0]:02x} ({len(missing)} of 256 bytes are missing)",
             "a vocabulary needs all 256 single bytes, or some text cannot be encoded",
         )
+    if len(vocabulary.tokens) > MOST_IDS:
+        raise SizeError(
+            f"{vocabulary.name}: {len(vocabulary.tokens):,} tokens, {MOST_IDS:,} is the most that can be encoded with"
+        )
     byte_ids = np.array([vocabulary.ranks[bytes([byte])] for byte in range(256)], np.int32)
     data, starts = flatten(vocabulary.tokens)
     slots = np.full(_slots_for(len(vocabulary.tokens)), -1, np.int32)
     index_strings(data, starts, slots)
-    n_pairs = _slots_for(count_splits(data, starts, slots))
-    pair_keys = np.full(n_pairs, NO_PAIR, np.uint64)
-    pair_ranks = np.empty(n_pairs, np.int32)
-    index_pairs(data, starts, slots, pair_keys, pair_ranks)
-    return MergeTable(data, starts, slots, byte_ids, pair_keys, pair_ranks)
+    pairs = np.full(_slots_for(count_splits(data, starts, slots)), NO_PAIR, np.uint64)
+    byte_pairs = np.empty((256, 256), np.int32)
+    index_pairs(data, starts, slots, byte_ids, pairs, byte_pairs)
+    return MergeTable(data, starts, slots, byte_ids, pairs, byte_pairs)
 
 
 def _slots_for(n: int) -> int:
@@ -104,7 +107,6 @@ def encode_arrays(
     longest = int(np.diff(starts).max(initial=0))
     ids = np.empty(n_bytes, np.int32)
     id_starts = np.empty(starts.size, np.int64)
-    links = longest if longest > SCAN_LIMIT else 0
     encode_pretokens(
         data,
         starts,
@@ -114,14 +116,14 @@ def encode_arrays(
         table.token_starts,
         table.token_slots,
         shortcut,
-        table.pair_keys,
-        table.pair_ranks,
+        table.pairs,
+        table.byte_pairs,
         ids,
         id_starts,
         np.empty(max(longest, 1), np.int32),
-        np.empty(links, np.int32),
-        np.empty(links, np.int32),
-        np.empty(3 * links, np.uint64),
+        np.empty(max(longest, 1), np.int32),
+        np.empty(max(longest, 1), np.int32),
+        np.empty(3 * longest if longest > SCAN_LIMIT else 0, np.uint64),
     )
     return ids[: id_starts[-1]], id_starts
 

@@ -319,7 +319,7 @@ class _Trainer:
         """
         keys, counts, occurrences = self.counted_pairs()
         cold = counts[counts < self.state[kernels.THRESHOLD]] if self.pairs.size else counts
-        window = self.window or max(4 * (self.learned.shape[0] - int(self.state[kernels.N_LEARNED])), 1 << 16)
+        window = self.window or max(2 * (self.learned.shape[0] - int(self.state[kernels.N_LEARNED])), 1 << 16)
         threshold = min_count
         if cold.size > window:
             threshold = max(min_count, int(np.partition(cold, cold.size - window)[cold.size - window]))

@@ -1,7 +1,9 @@
 """Encode pretokens by merging: always the leftmost adjacent pair whose concatenation has the lowest rank.
 
 The pair index maps (left id, right id) to the rank of the concatenation, for every split of every token, so that a lookup
-needs no bytes. Its keys are `left << 32 | right` in `uint64[2**k]`, NO_PAIR where empty, at most half full.
+needs no bytes. `pairs: uint64[2**k]` holds `left << 43 | right << 22 | rank`, one word and so one cache miss a pair, NO_PAIR
+where empty, at most half full; ids are below 2**21. Pairs of single bytes, which every pretoken begins with, are in a square
+of their own: `byte_pairs: int32[256, 256]`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
+MOST_IDS = 1 << 21
 NO_RANK = np.int32(0x7FFFFFFF)
 # Up to this many bytes a scan of all pairs for each merge is faster than a heap; above it the heap keeps the time linear.
 SCAN_LIMIT = 96
@@ -43,11 +46,12 @@ def index_pairs(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
     slots: NDArray[np.int32],
-    pair_keys: NDArray[np.uint64],
-    pair_ranks: NDArray[np.int32],
+    byte_ids: NDArray[np.int32],
+    pairs: NDArray[np.uint64],
+    byte_pairs: NDArray[np.int32],
 ) -> None:
-    """Fill the pair index (keys all NO_PAIR on entry) with every split of every token into two tokens."""
-    mask = np.uint64(pair_keys.size - 1)
+    """Fill the pair index (all NO_PAIR on entry) with every split of every token into two tokens."""
+    mask = np.uint64(pairs.size - 1)
     for row in range(starts.size - 1):
         start = starts[row]
         stop = starts[row + 1]
@@ -58,12 +62,14 @@ def index_pairs(
             right = find_bytes(data, middle, stop, data, starts, slots)
             if right < 0:
                 continue
-            key = (np.uint64(left) << np.uint64(32)) | np.uint64(right)
+            key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
             slot = _pair_slot(key, mask)
-            while pair_keys[slot] != NO_PAIR:
+            while pairs[slot] != NO_PAIR:
                 slot = (slot + np.uint64(1)) & mask
-            pair_keys[slot] = key
-            pair_ranks[slot] = row
+            pairs[slot] = (key << np.uint64(22)) | np.uint64(row)
+    for first in range(256):
+        for second in range(256):
+            byte_pairs[first, second] = pair_rank(byte_ids[first], byte_ids[second], pairs)
 
 
 @kernel
@@ -73,18 +79,15 @@ def _pair_slot(key: np.uint64, mask: np.uint64) -> np.uint64:
 
 
 @kernel
-def pair_rank(
-    left: int, right: int, limit: int, pair_keys: NDArray[np.uint64], pair_ranks: NDArray[np.int32]
-) -> np.int32:
-    """Return the rank of the concatenation of two ids, or NO_RANK where there is none below `limit`."""
-    mask = np.uint64(pair_keys.size - 1)
-    key = (np.uint64(left) << np.uint64(32)) | np.uint64(right)
+def pair_rank(left: int, right: int, pairs: NDArray[np.uint64]) -> np.int32:
+    """Return the rank of the concatenation of two ids, or NO_RANK where it is no token."""
+    mask = np.uint64(pairs.size - 1)
+    key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
     slot = _pair_slot(key, mask)
     while True:
-        found = pair_keys[slot]
-        if found == key:
-            rank = pair_ranks[slot]
-            return rank if rank < limit else NO_RANK
+        found = pairs[slot]
+        if found >> np.uint64(22) == key:
+            return np.int32(found & np.uint64(0x3FFFFF))
         if found == NO_PAIR:
             return NO_RANK
         slot = (slot + np.uint64(1)) & mask
@@ -94,37 +97,53 @@ def pair_rank(
 def merge_by_scan(
     n_symbols: int,
     symbols: NDArray[np.int32],
-    ranks: NDArray[np.int32],
+    keys: NDArray[np.int32],
+    after: NDArray[np.int32],
+    before: NDArray[np.int32],
     limit: int,
-    pair_keys: NDArray[np.uint64],
-    pair_ranks: NDArray[np.int32],
+    pairs: NDArray[np.uint64],
 ) -> int:
-    """Merge `symbols[:n_symbols]` in place, return how many are left.
+    """Merge `symbols[:n_symbols]`, at most SCAN_LIMIT, in place, return how many are left.
 
-    Invariant: `ranks[i]` is the rank of the pair (i, i + 1). The scan takes the first of the lowest: leftmost wins.
+    Symbols stay where they begin and form a linked list. `keys[i]` is `rank << 7 | i` of the pair that begins at i, which must
+    hold on entry, or NO_RANK. So the minimum of all keys, which the processor finds many at a time, is the leftmost of the
+    lowest; nothing is moved until the end.
     """
-    for i in range(n_symbols - 1):
-        ranks[i] = pair_rank(symbols[i], symbols[i + 1], limit, pair_keys, pair_ranks)
-    while n_symbols > 1:
+    most = limit << 7 if limit < NO_RANK >> 7 else np.int64(NO_RANK)
+    for i in range(n_symbols):
+        after[i] = i + 1
+        before[i] = i - 1
+    merged = 0
+    while True:
         best = NO_RANK
-        at = -1
-        for i in range(n_symbols - 1):
-            if ranks[i] < best:
-                best = ranks[i]
-                at = i
-        if at < 0:
+        for i in range(n_symbols):
+            best = min(best, keys[i])
+        if best >= most:
             break
-        symbols[at] = best
-        n_symbols -= 1
-        for i in range(at + 1, n_symbols):
-            symbols[i] = symbols[i + 1]
-        for i in range(at + 1, n_symbols - 1):
-            ranks[i] = ranks[i + 1]
-        if at + 1 < n_symbols:
-            ranks[at] = pair_rank(best, symbols[at + 1], limit, pair_keys, pair_ranks)
-        if at > 0:
-            ranks[at - 1] = pair_rank(symbols[at - 1], best, limit, pair_keys, pair_ranks)
-    return n_symbols
+        at = np.int64(best & np.int32(127))
+        rank = best >> np.int32(7)
+        gone = np.int64(after[at])
+        following = np.int64(after[gone])
+        symbols[at] = rank
+        keys[gone] = NO_RANK
+        keys[at] = NO_RANK
+        after[at] = following
+        merged += 1
+        if following < n_symbols:
+            before[following] = at
+            joined = pair_rank(rank, symbols[following], pairs)
+            if joined != NO_RANK:
+                keys[at] = (joined << np.int32(7)) | np.int32(at)
+        previous = np.int64(before[at])
+        if previous >= 0:
+            joined = pair_rank(symbols[previous], rank, pairs)
+            keys[previous] = (joined << np.int32(7)) | np.int32(previous) if joined != NO_RANK else NO_RANK
+    if merged:
+        at = 0
+        for kept in range(n_symbols - merged):
+            symbols[kept] = symbols[at]
+            at = np.int64(after[at])
+    return n_symbols - merged
 
 
 @kernel
@@ -169,8 +188,7 @@ def merge_by_heap(
     before: NDArray[np.int32],
     heap: NDArray[np.uint64],
     limit: int,
-    pair_keys: NDArray[np.uint64],
-    pair_ranks: NDArray[np.int32],
+    pairs: NDArray[np.uint64],
 ) -> int:
     """Merge `symbols[:n_symbols]` in place in n log n time, return how many are left.
 
@@ -182,11 +200,8 @@ def merge_by_heap(
     for i in range(n_symbols):
         after[i] = i + 1
         before[i] = i - 1
-        ranks[i] = NO_RANK
-        if i + 1 < n_symbols:
-            ranks[i] = pair_rank(symbols[i], symbols[i + 1], limit, pair_keys, pair_ranks)
-            if ranks[i] != NO_RANK:
-                size = _push(heap, size, (np.uint64(ranks[i]) << np.uint64(32)) | np.uint64(i))
+        if i + 1 < n_symbols and ranks[i] < limit:
+            size = _push(heap, size, (np.uint64(ranks[i]) << np.uint64(32)) | np.uint64(i))
     while size > 0:
         rank = np.int32(heap[0] >> np.uint64(32))
         at = np.int64(heap[0] & np.uint64(0xFFFFFFFF))
@@ -201,13 +216,13 @@ def merge_by_heap(
         ranks[at] = NO_RANK
         if following < n_symbols:
             before[following] = at
-            ranks[at] = pair_rank(rank, symbols[following], limit, pair_keys, pair_ranks)
-            if ranks[at] != NO_RANK:
+            ranks[at] = pair_rank(rank, symbols[following], pairs)
+            if ranks[at] < limit:
                 size = _push(heap, size, (np.uint64(ranks[at]) << np.uint64(32)) | np.uint64(at))
         previous = before[at]
         if previous >= 0:
-            ranks[previous] = pair_rank(symbols[previous], rank, limit, pair_keys, pair_ranks)
-            if ranks[previous] != NO_RANK:
+            ranks[previous] = pair_rank(symbols[previous], rank, pairs)
+            if ranks[previous] < limit:
                 size = _push(heap, size, (np.uint64(ranks[previous]) << np.uint64(32)) | np.uint64(previous))
     kept = 0
     at = 0
@@ -228,8 +243,8 @@ def encode_pretokens(
     token_starts: NDArray[np.int64],
     token_slots: NDArray[np.int32],
     shortcut: bool,  # noqa: FBT001 - a kernel's flag
-    pair_keys: NDArray[np.uint64],
-    pair_ranks: NDArray[np.int32],
+    pairs: NDArray[np.uint64],
+    byte_pairs: NDArray[np.int32],
     ids: NDArray[np.int32],
     id_starts: NDArray[np.int64],
     ranks: NDArray[np.int32],
@@ -260,9 +275,14 @@ def encode_pretokens(
             symbols = ids[used : used + n_symbols]
             for i in range(n_symbols):
                 symbols[i] = byte_ids[data[start + i]]
+            for i in range(n_symbols - 1):
+                ranks[i] = byte_pairs[data[start + i], data[start + i + 1]]
+            ranks[n_symbols - 1] = NO_RANK
             if n_symbols <= SCAN_LIMIT:
-                n_symbols = merge_by_scan(n_symbols, symbols, ranks, limit, pair_keys, pair_ranks)
+                for i in range(n_symbols):
+                    ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK
+                n_symbols = merge_by_scan(n_symbols, symbols, ranks, after, before, limit, pairs)
             else:
-                n_symbols = merge_by_heap(n_symbols, symbols, ranks, after, before, heap, limit, pair_keys, pair_ranks)
+                n_symbols = merge_by_heap(n_symbols, symbols, ranks, after, before, heap, limit, pairs)
             used += n_symbols
         id_starts[row + 1] = used
