@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tokkit.vocabulary import Vocabulary
 
+_PRETOKENS_AT_ONCE = 1 << 18
+
 
 @dataclass(frozen=True)
 class MergeTable:
@@ -126,6 +128,18 @@ def encode_arrays(
         np.empty(3 * longest if longest > SCAN_LIMIT else 0, np.uint64),
     )
     return ids[: id_starts[-1]], id_starts
+
+
+def tokens_per_pretoken(
+    vocabulary: Vocabulary, data: NDArray[np.uint8], starts: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Return int32[n]: how many tokens each pretoken has; some are encoded at a time, to hold few ids."""
+    counts = np.empty(starts.size - 1, np.int32)
+    for first in range(0, counts.size, _PRETOKENS_AT_ONCE):
+        last = min(first + _PRETOKENS_AT_ONCE, counts.size)
+        _, id_starts = encode_arrays(vocabulary, data, starts[first : last + 1], shortcut=True)
+        counts[first:last] = np.diff(id_starts)
+    return counts
 
 
 def encode_pieces(vocabulary: Vocabulary, pieces: Sequence[bytes], *, shortcut: bool) -> list[list[int]]:
