@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
+import io
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import pytest
 import typer.main
 
 from tokkit import counts
+from tokkit.bases import BASES
 from tokkit.cli import inputs, outputs
 from tokkit.cli.app import VERBS, app, main
 from tokkit.errors import InputError
@@ -766,3 +770,105 @@ def test_learn_takes_word_lists_and_lexicons(run, tiny_file, tmp_path):
     code, _, err = run("learn", "--lexicon", "jieba", "--size", 3, *rest)
     assert code == 2
     assert err == ("error: no such lexicon: jieba\nhint: the known ones are wordfreq:LANGUAGE, such as wordfreq:zh\n")
+
+
+@pytest.fixture
+def two_vocabularies(run, tiny_file, tmp_path):
+    """tiny.tiktoken, and more.tiktoken with `thing` and `条` besides."""
+    words, more = tmp_path / "words.txt", tmp_path / "more.tiktoken"
+    words.write_text("thing\n条\n", "utf-8")
+    assert run("merge", tiny_file, words, "-q", "-o", more) == (0, "", "")
+    return tiny_file, more
+
+
+LABELS = ["--path-pattern", "{language}-{domain}", "--jobs", 1]
+
+
+def test_report_draws_a_table_with_totals(run, corpus_folder, two_vocabularies):
+    tiny, more = two_vocabularies
+    code, out, err = run("report", more, "--baseline", tiny, "--on", corpus_folder, *LABELS)
+    assert (code, err) == (0, "")
+    header, *lines = [line.split() for line in out.splitlines()]
+    assert " ".join(header) == (
+        "language domain vocabulary documents bytes characters tokens bytes/token chars/token tokens/Han change"
+    )
+    assert [" ".join(line) for line in lines] == [
+        "en books tiny 1 7 7 4 1.750 1.750 - +0.0 %",
+        "en books more 1 7 7 3 2.333 2.333 - -25.0 %",
+        "en web tiny 2 12 12 5 2.400 2.400 - +0.0 %",
+        "en web more 2 12 12 4 3.000 3.000 - -20.0 %",
+        "zh law tiny 1 21 7 20 1.050 0.350 3.333 +0.0 %",
+        "zh law more 1 21 7 16 1.312 0.438 2.667 -20.0 %",
+        "en (all) tiny 3 19 19 9 2.111 2.111 - +0.0 %",
+        "en (all) more 3 19 19 7 2.714 2.714 - -22.2 %",
+        "(all) (all) tiny 4 40 26 29 1.379 0.897 3.333 +0.0 %",
+        "(all) (all) more 4 40 26 23 1.739 1.130 2.667 -20.7 %",
+    ]
+
+
+def test_report_on_a_table_is_the_report_on_its_corpus(run, corpus_folder, two_vocabularies, tmp_path):
+    tiny, more = two_vocabularies
+    counted = tmp_path / "counts.parquet"
+    assert run("count", corpus_folder, *LABELS, "-q", "-o", counted) == (0, "", "")
+    words = ["report", more, "--baseline", tiny]
+    for form in ([], ["--json"], ["--csv"]):
+        assert run(*words, "--on", counted, *form) == run(*words, "--on", corpus_folder, *LABELS, *form)
+
+
+def test_report_as_json_and_csv_has_raw_numbers(run, corpus_folder, two_vocabularies, tmp_path):
+    tiny, more = two_vocabularies
+    weights = tmp_path / "weights.toml"
+    weights.write_text('"en-*" = 1\nzh-law = 1\n', "utf-8")
+    words = ["report", more, "--baseline", tiny, "--on", corpus_folder, *LABELS, "--weights", weights]
+    code, out, err = run(*words, "--json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    assert [each["n_vocab"] for each in document["vocabularies"]] == [262, tiktoken.load(more).n_vocab]
+    assert document["baseline"] == "tiny"
+    row = next(each for each in document["rows"] if (each["vocabulary"], each["domain"]) == ("more", "law"))
+    assert (row["row"], row["bytes"], row["tokens"], row["baseline_tokens"]) == ("slice", 21, 16, 20)
+    assert (row["bytes_per_token"], row["change"]) == (21 / 16, 16 / 20 - 1)
+    assert document["weights"][2] == {"language": "zh", "domain": "law", "share": 0.5}
+    assert [each["vocabulary"] for each in document["mixtures"]] == ["tiny", "more"]
+    code, out, _ = run(*words, "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    kinds = [each["row"] for each in rows]
+    assert (code, kinds.count("slice"), kinds.count("language"), kinds.count("all"), kinds.count("mixture")) == (
+        0,
+        6,
+        2,
+        2,
+        2,
+    )
+    assert rows[-1]["bytes_per_token"] == str(document["mixtures"][1]["bytes_per_token"])
+    assert run(*words)[1].splitlines()[-3].split() == ["weighted", "mixture", "bytes/token", "change"]
+
+
+def test_report_counts_a_corpus_by_the_pattern_of_each_vocabulary(run, corpus_folder, two_vocabularies, tiny, tmp_path):
+    other = tmp_path / "other.tiktoken"
+    tiktoken.save(replace(tiny, name="other", pattern=BASES["r50k_base"].pattern), other)
+    code, out, _ = run("report", other, "--baseline", two_vocabularies[0], "--on", corpus_folder, *LABELS, "--csv")
+    assert code == 0
+    assert {each["vocabulary"] for each in csv.DictReader(io.StringIO(out))} == {"tiny", "other"}
+    counted = tmp_path / "counts.parquet"
+    run("count", corpus_folder, *LABELS, "-q", "-o", counted)
+    code, _, err = run("report", other, "--baseline", two_vocabularies[0], "--on", counted)
+    assert code == 2
+    assert err.startswith("error: other splits by another pattern than the counts: ")
+    code, _, err = run("report", other, "--baseline", two_vocabularies[0], "--on", "-")
+    assert (code, err.split("\n")[1]) == (2, "hint: save it to a file first")
+
+
+def test_report_says_when_a_glob_spilled_over(run, corpus_folder):
+    files = sorted(corpus_folder.iterdir())
+    code, _, err = run("report", "cl100k_base", "--on", *files)
+    assert code == 2
+    assert err == (
+        f"error: a corpus file, but a vocabulary is wanted: {files[1]}\n"
+        "hint: --on takes one path: repeat it, or quote the glob\n"
+    )
+
+
+def test_report_prints_one_format(run, corpus_folder):
+    code, _, err = run("report", "cl100k_base", "--on", corpus_folder, "--json", "--csv")
+    assert (code, err) == (2, "error: --json and --csv ask for two formats\nhint: choose one\n")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokkit.corpus import Labels, OnError
-    from tokkit.counts import Counted
+    from tokkit.counts import Counted, CountsTable
     from tokkit.errors import CorpusError
     from tokkit.vocabulary import Vocabulary
 
@@ -104,6 +104,56 @@ def counted(
         tables.append(result.table)
         skipped = result.skipped
     return counts.Counted(counts.combine(tables), skipped)
+
+
+def tables_by_pattern(
+    arguments: Sequence[str], labels: Labels, patterns: Sequence[str], *, jobs: int, quiet: bool
+) -> dict[str, CountsTable]:
+    """Return the same text as one counts table a pattern: a corpus is counted by each, counts tables are what they are.
+
+    Raises:
+        InputError: stdin, which cannot be read once for each pattern.
+        MismatchError: tables of different patterns that were not counted from the same text.
+    """
+    from tokkit import counts
+
+    if all(counts.is_counts_table(argument) for argument in arguments):
+        loaded = [counts.load(argument) for argument in arguments]
+        by_pattern = {table.pattern: [each for each in loaded if each.pattern == table.pattern] for table in loaded}
+        tables = {pattern: counts.combine(parts) for pattern, parts in by_pattern.items()}
+        first, *others = tables.values()
+        if any(other.slices != first.slices for other in others):
+            raise MismatchError(
+                "counts tables of different patterns were not counted from the same text",
+                "count one corpus by each pattern, or give the corpus itself",
+            )
+        return tables
+    distinct = list(dict.fromkeys(patterns))
+    if "-" in arguments and len(distinct) > 1:
+        raise InputError(
+            f"stdin can be counted once, and the vocabularies split by {len(distinct)} patterns",
+            "save it to a file first",
+        )
+    return {pattern: counted(arguments, labels, pattern=pattern, jobs=jobs, quiet=quiet).table for pattern in distinct}
+
+
+def refuse_corpus(argument: str) -> None:
+    """Refuse a corpus file where a vocabulary belongs: what a shell's glob after an option leaves over.
+
+    Raises:
+        InputError: the argument has the suffix of a corpus file, and is no vocabulary.
+    """
+    from tokkit.corpus_files import kind_of
+
+    if names_vocabulary(argument):
+        return
+    try:
+        kind_of(argument)
+    except InputError:
+        return
+    raise InputError(
+        f"a corpus file, but a vocabulary is wanted: {argument}", "--on takes one path: repeat it, or quote the glob"
+    )
 
 
 def weights(argument: str | None) -> dict[str, float] | None:
