@@ -50,7 +50,7 @@ ROOMS = {
         "numpy regex",
         "counts encode errors kernels pretokenize tool unicode vocabulary",
     ),
-    "laws": room("laws*", "numpy regex", "encode errors kernels pretokenize unicode vocabulary"),
+    "laws": room("laws*", "numpy regex", "display encode errors kernels pretokenize unicode vocabulary"),
     "formats": room("formats.*", "tokenizers", "display errors files tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "measure": room("measure", "numpy", "counts encode errors kernels unicode vocabulary"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
     from tokkit.errors import TokkitError
+    from tokkit.laws import Finding, check
     from tokkit.learn import LearnedTokens
     from tokkit.merge import Merge, TokenSource
     from tokkit.pad import Padding, rename
@@ -38,6 +39,7 @@ __all__ = [
     "TOOL",
     "CountsTable",
     "Document",
+    "Finding",
     "LearnedTokens",
     "Merge",
     "Padding",
@@ -47,6 +49,7 @@ __all__ = [
     "TokkitError",
     "Vocabulary",
     "__version__",
+    "check",
     "load_base",
     "rename",
 ]
@@ -56,6 +59,7 @@ _HOMES = {
     "PATTERNS": "pretokenize",
     "CountsTable": "counts",
     "Document": "corpus",
+    "Finding": "laws",
     "LearnedTokens": "learn",
     "Merge": "merge",
     "Padding": "pad",
@@ -64,6 +68,7 @@ _HOMES = {
     "TokenSource": "merge",
     "TokkitError": "errors",
     "Vocabulary": "vocabulary",
+    "check": "laws",
     "load_base": "bases",
     "rename": "pad",
 }
