@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tokkit.corpus import Documents
 
+_NONE = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -105,14 +107,7 @@ class Counter:
         """Count the pretokens of documents; `continues`: the first goes on with the last one of the call before."""
         base = self.documents - continues
         for starts, document in split_documents(data, bounds, pattern):
-            done = 0
-            while True:
-                done = kernels.count_pretokens(
-                    data, starts, done, bounds, document, base, self.slots, self.entries, self.arena, self.state
-                )
-                if done == starts.size - 1:
-                    break
-                self.make_room(int(starts[done + 1] - starts[done]))
+            self._count(data, starts, bounds, document, base, _NONE, _NONE)
         self.documents = base + bounds.size - 1
         self.bytes += int(bounds[-1] - bounds[0])
 
@@ -124,11 +119,25 @@ class Counter:
         documents: NDArray[np.int64],
     ) -> None:
         """Add pretokens that have been counted elsewhere."""
+        if counts.size:
+            self._count(data, starts, _NONE, 0, 0, counts, documents)
+
+    def _count(
+        self,
+        data: NDArray[np.uint8],
+        starts: NDArray[np.int64],
+        bounds: NDArray[np.int64],
+        document: int,
+        base: int,
+        counts: NDArray[np.int64],
+        documents: NDArray[np.int64],
+    ) -> None:
         done = 0
         while True:
-            done = kernels.add_counts(
-                data, starts, counts, documents, done, self.slots, self.entries, self.arena, self.state
-            )
+            done = kernels.count_pretokens(
+                data, starts, done, bounds, document, base, counts, documents,
+                self.slots, self.entries, self.arena, self.state,
+            )  # fmt: skip
             if done == starts.size - 1:
                 return
             self.make_room(int(starts[done + 1] - starts[done]))

@@ -2,7 +2,7 @@
 
 The pair index maps (left id, right id) to the rank of the concatenation, for every split of every token, so that a lookup
 needs no bytes. `pairs: uint64[2**k]` holds `left << 43 | right << 22 | rank`, one word and so one cache miss a pair, NO_PAIR
-where empty, at most half full; ids are below 2**21. Pairs of single bytes, which every pretoken begins with, are in a square
+where empty, at most half full; ids are below 2**21 - 1, or the last pair of all would look like NO_PAIR. Pairs of single bytes, which every pretoken begins with, are in a square
 of their own: `byte_pairs: int32[256, 256]`.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
-MOST_IDS = 1 << 21
+MOST_IDS = (1 << 21) - 1
 NO_RANK = np.int32(0x7FFFFFFF)
 # Up to this many bytes a scan of all pairs for each merge is faster than a heap; above it the heap keeps the time linear.
 SCAN_LIMIT = 96

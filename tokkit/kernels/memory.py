@@ -1,4 +1,4 @@
-"""Eight bytes at once from a byte array: numba's own indexing loads them one by one.
+"""What the processor can do and numba does not say: load eight bytes at once, count zero bits, prefetch.
 
 No bounds are checked here, not even under NUMBA_BOUNDSCHECK=1, so the callers say why what they read is there.
 """
@@ -32,6 +32,18 @@ def _load_word(typing_context: Any, data: Any, position: Any) -> Any:  # noqa: A
     return types.uint64(data, position), generate
 
 
+def _trailing_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
+    """Return the number of zero bits below the lowest one of a uint64; 64 for zero."""
+    if not isinstance(word, types.Integer):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = context.cast(builder, arguments[0], signature.args[0], types.uint64)
+        return builder.cttz(value, ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(word), generate
+
+
 def _prefetch(typing_context: Any, data: Any, position: Any) -> Any:  # noqa: ARG001
     """Ask the processor to load the cache line of `data[position]`; a hint, which no address can make fail."""
     if not (isinstance(data, types.Array) and isinstance(position, types.Integer)):
@@ -56,9 +68,14 @@ if TYPE_CHECKING:
         """Return `data[position:position + 8]` as a little-endian word."""
         ...
 
+    def trailing_zeros(word: np.uint64) -> int:
+        """Return the number of zero bits below the lowest one; 64 for zero."""
+        ...
+
     def prefetch(data: NDArray[Any], position: int) -> None:
         """Ask the processor to load the cache line of `data[position]`."""
         ...
 else:
     load_word = intrinsic(_load_word)
+    trailing_zeros = intrinsic(_trailing_zeros)
     prefetch = intrinsic(_prefetch)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
+from tokkit.kernels.memory import load_word, trailing_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,19 +67,39 @@ def class_at(data: NDArray[np.uint8], position: int, classes: NDArray[np.uint8])
 
 
 @inlined
+def leading_letters(word: np.uint64) -> int:
+    """Return how many of eight bytes, from the lowest on, are ASCII letters before the first that is not.
+
+    Each byte without its high bit, in lower case, has `a` or more, and not more than `z`, added to the border of its high
+    bit; no sum carries into the next byte.
+    """
+    folded = (word & np.uint64(0x7F7F7F7F7F7F7F7F)) | np.uint64(0x2020202020202020)
+    from_a = folded + np.uint64(0x1F1F1F1F1F1F1F1F)
+    above_z = folded + np.uint64(0x0505050505050505)
+    letters = from_a & ~above_z & ~word & np.uint64(0x8080808080808080)
+    return trailing_zeros(letters ^ np.uint64(0x8080808080808080)) >> 3
+
+
+@inlined
 def _end_of_letters(data: NDArray[np.uint8], position: int, stop: int, classes: NDArray[np.uint8]) -> int:
     while position < stop:
         lead = data[position]
         if lead < 0x80:
-            if not classes[lead] & LETTER:
+            if position + 8 <= stop:
+                n_letters = leading_letters(load_word(data, position))
+                position += n_letters
+                if n_letters < 8 and data[position] < 0x80:
+                    break
+            elif classes[lead] & LETTER:
+                position += 1
+            else:
                 break
-            position += 1
         elif 0xE5 <= lead <= 0xE9:
             position += 3  # U+5000 to U+9FFF are unified ideographs, all letters
-        else:
-            if not class_at(data, position, classes) & LETTER:
-                break
+        elif class_at(data, position, classes) & LETTER:
             position += char_length(lead)
+        else:
+            break
     return position
 
 

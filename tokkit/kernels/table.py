@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.jit import inlined, kernel
+from tokkit.kernels.jit import kernel
 from tokkit.kernels.strings import equal_bytes, hash_bytes
 
 if TYPE_CHECKING:
@@ -26,45 +26,37 @@ DOCUMENTS = 3
 LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
-@inlined
-def find_or_insert(
+@kernel
+def insert_entry(
     data: NDArray[np.uint8],
     start: int,
     stop: int,
+    value: np.uint64,
     slots: NDArray[np.uint64],
     entries: NDArray[np.int64],
     arena: NDArray[np.uint8],
     state: NDArray[np.int64],
 ) -> int:
-    """Return the entry of `data[start:stop]`, made with zero counts where it is new; the caller has made sure of room."""
-    mask = np.uint64(slots.size - 1)
-    length = stop - start
-    value = hash_bytes(data, start, stop)
-    tag = value >> np.uint64(32)
-    slot = value & mask
-    found = slots[slot]
-    while found != 0:
-        entry = np.int64(found & LOW_HALF) - 1
-        if (
-            found >> np.uint64(32) == tag
-            and entries[entry, LENGTH_AND_DOCUMENT] >> 32 == length
-            and equal_bytes(data, start, arena, entries[entry, START], length)
-        ):
-            return entry
-        slot = (slot + np.uint64(1)) & mask
-        found = slots[slot]
+    """Make an entry with zero counts for bytes that have none; return it, or -1 where there is no room."""
     entry = state[0]
     arena_start = state[1]
+    length = stop - start
+    if 2 * (entry + 1) > slots.size or entry >= entries.shape[0] or arena_start + length > arena.size:
+        return -1
     for offset in range(length):
         arena[arena_start + offset] = data[start + offset]
     entries[entry, START] = arena_start
     entries[entry, LENGTH_AND_DOCUMENT] = (length << 32) | np.int64(LOW_HALF)
     entries[entry, COUNT] = 0
     entries[entry, DOCUMENTS] = 0
-    slots[slot] = (tag << np.uint64(32)) | np.uint64(entry + 1)
+    mask = np.uint64(slots.size - 1)
+    slot = value & mask
+    while slots[slot] != 0:
+        slot = (slot + np.uint64(1)) & mask
+    slots[slot] = ((value >> np.uint64(32)) << np.uint64(32)) | np.uint64(entry + 1)
     state[0] = entry + 1
     state[1] = arena_start + length
-    return entry
+    return int(entry)
 
 
 @kernel
@@ -75,6 +67,8 @@ def count_pretokens(
     bounds: NDArray[np.int64],
     document: int,
     document_base: int,
+    counts: NDArray[np.int64],
+    documents: NDArray[np.int64],
     slots: NDArray[np.uint64],
     entries: NDArray[np.int64],
     arena: NDArray[np.uint8],
@@ -82,46 +76,45 @@ def count_pretokens(
 ) -> int:
     """Count the pretokens `first`, `first + 1`, ... of `starts`; return the first for which there was no room.
 
-    `bounds` are the documents' borders, `document` the one that pretoken `first` lies in or after; documents are numbered
-    from `document_base` (below 2**32 - 1). A pretoken counts a document once: when its last document is another.
+    Pretokens of text count one each: `bounds` are the documents' borders, `document` the one that pretoken `first` lies in
+    or after; documents are numbered from `document_base` (below 2**32 - 1), and a pretoken counts a document once, when its
+    last document is another. Pretokens that were counted elsewhere bring `counts` and `documents`, empty for text.
+
+    The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each.
     """
+    mask = np.uint64(slots.size - 1)
     for pretoken in range(first, starts.size - 1):
         start = starts[pretoken]
         stop = starts[pretoken + 1]
-        if 2 * (state[0] + 1) > slots.size or state[0] >= entries.shape[0] or state[1] + stop - start > arena.size:
-            return pretoken
+        length = stop - start
+        value = hash_bytes(data, start, stop)
+        slot = value & mask
+        found = slots[slot]
+        entry = -1
+        while found != 0:
+            if found >> np.uint64(32) == value >> np.uint64(32):
+                entry = np.int64(found & LOW_HALF) - 1
+                if entries[entry, LENGTH_AND_DOCUMENT] >> 32 == length and equal_bytes(
+                    data, start, arena, entries[entry, START], length
+                ):
+                    break
+            slot = (slot + np.uint64(1)) & mask
+            found = slots[slot]
+        if found == 0:
+            entry = insert_entry(data, start, stop, value, slots, entries, arena, state)
+            if entry < 0:
+                return pretoken
+        if counts.size > 0:
+            entries[entry, COUNT] += counts[pretoken]
+            entries[entry, DOCUMENTS] += documents[pretoken]
+            continue
         while start >= bounds[document + 1]:
             document += 1
-        entry = find_or_insert(data, start, stop, slots, entries, arena, state)
         entries[entry, COUNT] += 1
         # Without a branch: whether a document is new to a pretoken is a coin toss that the processor cannot foresee.
-        seen = ((stop - start) << 32) | np.int64(document_base + document)
+        seen = (length << 32) | np.int64(document_base + document)
         entries[entry, DOCUMENTS] += entries[entry, LENGTH_AND_DOCUMENT] != seen
         entries[entry, LENGTH_AND_DOCUMENT] = seen
-    return starts.size - 1
-
-
-@kernel
-def add_counts(
-    data: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    documents: NDArray[np.int64],
-    first: int,
-    slots: NDArray[np.uint64],
-    entries: NDArray[np.int64],
-    arena: NDArray[np.uint8],
-    state: NDArray[np.int64],
-) -> int:
-    """Add counted pretokens `first`, `first + 1`, ... to a table; return the first for which there was no room."""
-    for row in range(first, starts.size - 1):
-        start = starts[row]
-        stop = starts[row + 1]
-        if 2 * (state[0] + 1) > slots.size or state[0] >= entries.shape[0] or state[1] + stop - start > arena.size:
-            return row
-        entry = find_or_insert(data, start, stop, slots, entries, arena, state)
-        entries[entry, COUNT] += counts[row]
-        entries[entry, DOCUMENTS] += documents[row]
     return starts.size - 1
 
 
