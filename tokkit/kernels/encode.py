@@ -2,8 +2,8 @@
 
 The pair index maps (left id, right id) to the rank of the concatenation, for every split of every token, so that a lookup
 needs no bytes. `pairs: uint64[2**k]` holds `left << 43 | right << 22 | rank`, one word and so one cache miss a pair, NO_PAIR
-where empty, at most half full; ids are below 2**21 - 1, or the last pair of all would look like NO_PAIR. Pairs of single bytes, which every pretoken begins with, are in a square
-of their own: `byte_pairs: int32[256, 256]`.
+where empty, at most half full; ids are below 2**21 - 1, because the key of that id with itself would look like NO_PAIR.
+Pairs of single bytes, which every pretoken begins with, are in a square of their own: `byte_pairs: int32[256, 256]`.
 """
 
 from __future__ import annotations
