@@ -1,0 +1,64 @@
+# Everything runs in .venv, beside this file; nothing is installed or written anywhere else.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+TOKKIT := $(PY) -m tokkit
+RECIPE ?= vocab/internlm2.toml
+ON ?= sample
+
+.DEFAULT_GOAL := help
+.PHONY: help setup vocab report test lint format bench clean kernels
+
+help: ## print the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+
+setup: .venv/dev-installed ## make .venv and install everything that development needs
+
+vocab: .venv/installed kernels ## build, verify and measure the vocabulary of RECIPE (vocab/internlm2.toml)
+	$(TOKKIT) build $(RECIPE)
+	$(TOKKIT) verify build/$(basename $(notdir $(RECIPE)))/$(basename $(notdir $(RECIPE))).tiktoken
+
+report: vocab ## measure it once more on ON: the bundled sample, or counts or a corpus of yours
+	$(TOKKIT) report build/$(basename $(notdir $(RECIPE)))/$(basename $(notdir $(RECIPE))).tiktoken --on $(ON)
+
+test: .venv/dev-installed kernels ## run every test
+	$(PY) -m pytest -n 2
+
+lint: .venv/dev-installed ## check style and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: .venv/dev-installed ## put the code into shape
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+bench: .venv/dev-installed kernels ## run every benchmark, each beside its peers
+	@set -e; for script in benchmarks/bench_*.py; do echo "$$script"; $(PY) "$$script"; done
+
+clean: ## remove what was built and cached; .venv stays
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find tokkit tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# What building a vocabulary needs, without the tools of development: half the download.
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: tokkit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)" >&2; \
+	  echo "hint: make PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@echo "installing tokkit into .venv"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[lexicon,offline]'
+	@touch $@
+
+.venv/dev-installed: .venv/installed
+	@echo "installing the tools of development into .venv"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Machine code is cached beside the kernels, a file for each. A kernel that is compiled into a kernel of another file
+# changes without that file's cache noticing: when any kernel changed, all of it goes.
+kernels:
+	@sum=$$(cat tokkit/kernels/*.py | cksum); \
+	if [ "$$sum" != "$$(cat build/kernels.sum 2>/dev/null)" ]; then \
+	  rm -f tokkit/kernels/__pycache__/*.nb?; mkdir -p build; echo "$$sum" > build/kernels.sum; \
+	fi
