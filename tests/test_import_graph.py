@@ -53,12 +53,13 @@ ROOMS = {
     "laws": room("laws*", "numpy regex", "display encode errors kernels pretokenize unicode vocabulary"),
     "formats": room("formats.*", "tokenizers", "display errors files tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
+    "origin": room("origin", "", "bases errors steps vocabulary"),
     "measure": room("measure", "numpy", "counts encode errors kernels unicode vocabulary"),
     "render": room("render.*", "rich", "display errors"),
 }
 EVERYTHING = frozenset(ROOMS)
 ROOMS |= {
-    "recipe": room("recipe*", "msgspec", " ".join(EVERYTHING - {"render"})),
+    "recipe": room("recipe*", "msgspec numpy", " ".join(EVERYTHING - {"render"})),
     "cli": Room(frozenset({"cli.*"}), frozenset({"typer"}), EVERYTHING | {"recipe"}),
     "entry": room("__main__", "", "cli"),
 }

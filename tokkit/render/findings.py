@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from tokkit.laws import Finding
     from tokkit.vocabulary import Vocabulary
 
+VERDICTS = {True: "holds", False: "BROKEN", None: "-"}
+
 
 def show(vocabulary: Vocabulary, findings: Sequence[Finding], *, as_json: bool, quiet: bool) -> None:
     """Write the findings to stdout, as lines or as one JSON document, and the verdict to stderr."""
-    broken = [finding.law for finding in findings if not finding.holds]
+    broken = [finding.law for finding in findings if finding.holds is False]
+    unchecked = [finding.law for finding in findings if finding.holds is None]
     if as_json:
         data.document(
             {
@@ -30,9 +33,17 @@ def show(vocabulary: Vocabulary, findings: Sequence[Finding], *, as_json: bool, 
         return
     width = max((len(finding.law) for finding in findings), default=0)
     for finding in findings:
-        verdict = "holds " if finding.holds else "BROKEN"
-        data.text(talk.one_line(f"{verdict}  {finding.law:<{width}}  {finding.detail}".rstrip()) + "\n")
-        for offender in finding.offenders:
-            data.text(f"        {talk.one_line(offender)}\n")
-    verdict = f"{', '.join(broken)} broken" if broken else "every law holds"
+        line = f"{VERDICTS[finding.holds]:<6}  {finding.law:<{width}}  {finding.detail}"
+        data.text("\n".join([talk.one_line(line.rstrip()), *_offenders(finding)]) + "\n")
+    verdict = f"{', '.join(broken)} broken" if broken else "every law that was checked holds"
+    if not unchecked:
+        verdict = f"{', '.join(broken)} broken" if broken else "every law holds"
+    else:
+        verdict += f"; not checked: {', '.join(unchecked)}"
     talk.note(f"{vocabulary.name}: {verdict}", quiet=quiet)
+
+
+def _offenders(finding: Finding) -> list[str]:
+    lines = [f"        {talk.one_line(offender)}" for offender in finding.offenders[: summary.FIRST]]
+    more = len(finding.offenders) - summary.FIRST
+    return [*lines, f"        and {more:,} more"] if more > 0 else lines
