@@ -293,7 +293,7 @@ def _count_in_processes(blocks: Iterator[Block], job: _Job, jobs: int) -> tuple[
         for block in blocks:
             last = last if block.continues else _ready(pipes)
             _receive(last)
-            last.send(block)
+            _send(last, block)
         results = [_finish(pipe) for pipe in pipes]
     finally:
         for process in processes:
@@ -323,18 +323,29 @@ def _receive(pipe: Connection) -> Any:
     """Receive what a process has to say; an error of its is raised here."""
     try:
         message = pipe.recv()
-    except EOFError:
-        raise TokkitError(
-            "a counting process was killed, most likely for want of memory", "use fewer --jobs or a smaller --sample"
-        ) from None
+    except (EOFError, OSError):  # OSError where it died before it read what had been sent
+        raise _killed() from None
     if isinstance(message, BaseException):
         raise message
     return message
 
 
+def _send(pipe: Connection, message: Any) -> None:
+    try:
+        pipe.send(message)
+    except OSError:
+        raise _killed() from None
+
+
+def _killed() -> TokkitError:
+    return TokkitError(
+        "a counting process was killed, most likely for want of memory", "use fewer --jobs or a smaller --sample"
+    )
+
+
 def _finish(pipe: Connection) -> Any:
     _receive(pipe)
-    pipe.send(None)
+    _send(pipe, None)
     return _receive(pipe)
 
 
