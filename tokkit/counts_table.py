@@ -91,6 +91,7 @@ class Counter:
     documents: int = 0
     characters: int = 0
     bytes: int = 0
+    begun: bool = False  # the last document is the one that a batch which continues goes on with
 
     def make_room(self, length: int) -> None:
         """Grow whatever is too small for one more pretoken of `length` bytes."""
@@ -172,6 +173,9 @@ Counters = dict[tuple[str, str], Counter]
 
 def count_batch(counters: Counters, batch: Documents, pattern: str) -> None:
     """Count a batch of documents into the counters of their slices, which are made where they are missing."""
+    if not batch.ids and not batch.continues:  # a text file's first block was skipped: what follows begins a document
+        for key in counters.keys() & set(batch.slices):
+            counters[key].begun = False
     data = np.frombuffer(batch.text, np.uint8)
     changes = np.flatnonzero(np.diff(batch.slice_ids)) + 1
     runs = [0, *changes.tolist(), batch.slice_ids.size]
@@ -179,7 +183,9 @@ def count_batch(counters: Counters, batch: Documents, pattern: str) -> None:
         if first == last:
             continue
         counter = counters.setdefault(batch.slices[batch.slice_ids[first]], Counter())
-        counter.count(data, batch.starts[first : last + 1], pattern, continues=batch.continues and first == 0)
+        continues = batch.continues and first == 0 and counter.begun
+        counter.count(data, batch.starts[first : last + 1], pattern, continues=continues)
+        counter.begun = True
         counter.characters += int(batch.characters[first:last].sum())
 
 
