@@ -872,3 +872,83 @@ def test_report_says_when_a_glob_spilled_over(run, corpus_folder):
 def test_report_prints_one_format(run, corpus_folder):
     code, _, err = run("report", "cl100k_base", "--on", corpus_folder, "--json", "--csv")
     assert (code, err) == (2, "error: --json and --csv ask for two formats\nhint: choose one\n")
+
+
+def test_verify_lists_every_law(run, tiny_padded, tiny_file, tmp_path):
+    padded = tmp_path / "padded.tiktoken"
+    tiktoken.save(tiny_padded, padded)
+    code, out, err = run("verify", padded, "--base", tiny_file)
+    assert (code, err) == (0, "tiny_padded: every law holds\n")
+    assert [line[:23].rstrip() for line in out.splitlines()] == [
+        "holds    bytes",
+        "holds    dense ids",
+        "holds    closure",
+        "holds    self-encoding",
+        "holds    reachable",
+        "holds    base preserved",
+        "holds    specials",
+        "holds    segments",
+    ]
+    code, out, err = run("verify", padded)
+    assert code == 0
+    assert err == "tiny_padded: every law that was checked holds; not checked: base preserved\n"
+    assert "\nunknown  base preserved  not checked: " in out
+    assert run("verify", padded, "-q") == (0, out, "")
+
+
+def test_verify_names_the_offenders_and_says_no(run, tiny, tmp_path):
+    broken = tmp_path / "broken.tiktoken"
+    dead = tuple(f"zq{number}".encode() for number in range(12))
+    tiktoken.save(replace(tiny, tokens=(*tiny.tokens, *dead), segments=()), broken)
+    code, out, err = run("verify", broken)
+    assert (code, err) == (1, "tiny: broken: closure, self-encoding, reachable\n")
+    lines = out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("BROKEN   closure"))
+    assert lines[start + 1] == "         262 zq0 = z | q | 0"
+    assert lines[start + 11] == "         and 2 more"
+    code, out, err = run("verify", broken, "--json")
+    document = json.loads(out)
+    assert (code, document["holds"], err) == (1, False, "")
+    closure = next(each for each in document["findings"] if each["law"] == "closure")
+    assert (closure["holds"], len(closure["offenders"])) == (False, 12)
+
+
+def test_verify_writes_witnesses(run, tiny_file, tmp_path):
+    witness = tmp_path / "witness.jsonl"
+    assert run("verify", tiny_file, "--witness", witness, "-q")[0] == 0
+    lines = [json.loads(line) for line in witness.read_text("utf-8").splitlines()]
+    assert [line["id"] for line in lines] == list(range(262))
+    assert lines[257] == {"id": 257, "token": "dGhl", "display": "the", "text": "the"}
+    assert lines[0xFF] == {
+        "id": 255,
+        "token": "/w==",
+        "display": "\\xFF",
+        "text": None,
+        "reason": "no UTF-8 text holds this byte",
+    }
+    vocabulary = tiktoken.load(tiny_file)
+    for line in lines:
+        if line["text"] is not None:
+            assert line["id"] in vocabulary.encode(line["text"]), line
+
+
+def test_verify_refuses_a_pair_that_does_not_belong_together(run, tiny_file):
+    tiny_file.write_bytes(tiny_file.read_bytes() + b"enF6 262\n")
+    code, out, err = run("verify", tiny_file)
+    assert (code, out) == (2, "")
+    assert "belongs to another rank file" in err
+
+
+def test_verify_makes_the_selection_of_the_provenance_anew(run, tmp_path, monkeypatch):
+    cut, padded = tmp_path / "cut.tiktoken", tmp_path / "padded.tiktoken"
+    run("select", "cl100k_base", "--size", 1000, "--only", "ascii", "-q", "-o", cut)
+    run("pad", cut, "-q", "-o", padded)
+    code, out, err = run("verify", padded)
+    assert (code, err) == (0, "padded: every law holds\n")
+    assert "\nholds    base preserved  " in out
+    monkeypatch.setenv("TOKKIT_BASES_DIR", str(tmp_path))
+    (tmp_path / "cl100k_base.tiktoken").write_bytes(b"IQ== 0\n")
+    code, out, err = run("verify", padded)
+    assert code == 0
+    assert err.startswith(f"base not compared: {tmp_path}/cl100k_base.tiktoken is not cl100k_base: sha256 ")
+    assert err.endswith("padded: every law that was checked holds; not checked: base preserved\n")

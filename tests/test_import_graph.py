@@ -53,6 +53,7 @@ ROOMS = {
     "laws": room("laws*", "numpy regex", "display encode errors kernels pretokenize unicode vocabulary"),
     "formats": room("formats.*", "tokenizers", "display errors files tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
+    "origin": room("origin", "", "bases errors steps vocabulary"),
     "measure": room("measure", "numpy", "counts encode errors kernels unicode vocabulary"),
     "render": room("render.*", "rich", "display errors"),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tokkit
-from tokkit.errors import FormatError, InputError, MismatchError
+from tokkit.errors import BaseNotFoundError, FormatError, InputError, MismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,26 @@ def vocabulary(argument: str, pattern: str | None = None) -> Vocabulary:
             "leave --pattern out: a tokenizer.json carries its own",
         )
     return loaded
+
+
+def base_of(checked: Vocabulary, argument: str | None, *, quiet: bool) -> Vocabulary | None:
+    """Return the base that a vocabulary is to be compared with: the argument's, else that of its provenance.
+
+    A base that is named but found nowhere is noted on stderr and left out; one that was asked for is an error.
+
+    Raises:
+        TokkitError: as `vocabulary` and `tokkit.origin.base_of`.
+    """
+    from tokkit import origin
+    from tokkit.render import talk
+
+    if argument is not None:
+        return origin.base_of(checked, vocabulary(argument))
+    try:
+        return origin.base_of(checked)
+    except BaseNotFoundError as error:
+        talk.note(f"base not compared: {error.message}", quiet=quiet)
+        return None
 
 
 def names_vocabulary(argument: str) -> bool:

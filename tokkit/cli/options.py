@@ -158,7 +158,7 @@ TensorParallel = Annotated[
 ]
 Witness = Annotated[
     Path | None,
-    typer.Option("--witness", metavar="FILE", help="Write a text for each id that encodes to it."),
+    typer.Option("--witness", metavar="FILE", help="Write JSON Lines with a text for each id that encodes to it."),
 ]
 On = Annotated[
     list[str],

@@ -1,0 +1,69 @@
+"""Find the base of a vocabulary again, from its provenance: what its ranks are to be compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tokkit.bases import BASES, load_base
+from tokkit.errors import FormatError
+from tokkit.select import select
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokkit.vocabulary import Vocabulary
+
+
+def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabulary | None:
+    """Return the vocabulary whose ranks should come first in `vocabulary`, with the selections of the provenance made anew.
+
+    Args:
+        vocabulary: the vocabulary whose provenance is read.
+        source: what the selection started from, or the selection itself; the known base that the provenance names when
+            omitted.
+
+    Returns:
+        None where the provenance names no known base and no `source` is given.
+
+    Raises:
+        BaseNotFoundError: the base is known, but no place has it.
+        FormatError: a step of the provenance lacks what it needs.
+        TokkitError: as `tokkit.select.select`.
+
+    Example:
+        >>> base = load_base("cl100k_base")
+        >>> base_of(select(base, 1000).vocabulary).n_ranks, base_of(base).n_ranks
+        (1000, 100256)
+    """
+    found = source or _known_base(vocabulary.provenance)
+    if found is None:
+        return None
+    for step in vocabulary.provenance:
+        if step.get("step") == "select" and _field(step, "base").get("sha256") == found.sha256:
+            found = select(
+                found,
+                _field(step, "size"),
+                only=step.get("only"),
+                drop_scripts=step.get("drop_scripts", ()),
+                drop_partial_utf8=step.get("drop_partial_utf8", False),
+                fill=step.get("fill", False),
+            ).vocabulary
+    return found
+
+
+def _known_base(provenance: tuple[Mapping[str, Any], ...]) -> Vocabulary | None:
+    for step in provenance:
+        name = step.get("name")
+        if step.get("step") == "base" and name in BASES and BASES[name].sha256 == step.get("sha256"):
+            return load_base(name)
+    return None
+
+
+def _field(step: Mapping[str, Any], name: str) -> Any:
+    kind = {"base": dict, "size": int}[name]
+    if not isinstance(step.get(name), kind):
+        raise FormatError(
+            f"the provenance has a select step whose {name} is {step.get(name)!r}",
+            "the sidecar was edited: build the vocabulary again, or name its --base",
+        )
+    return step[name]
