@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -10,7 +10,17 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tokkit.errors import InputError, LawError, SizeError
-from tokkit.kernels.encode import MOST_IDS, NO_PAIR, NO_RANK, SCAN_LIMIT, count_splits, encode_pretokens, index_pairs
+from tokkit.kernels.encode import (
+    MOST_IDS,
+    NO_PAIR,
+    NO_RANK,
+    SCAN_LIMIT,
+    count_splits,
+    encode_pretokens,
+    fill_characters,
+    index_pairs,
+    mark_unsafe,
+)
 from tokkit.kernels.strings import index_strings
 from tokkit.pretokenize import split
 
@@ -34,6 +44,9 @@ class MergeTable:
     byte_ids: NDArray[np.int32]
     pairs: NDArray[np.uint64]
     byte_pairs: NDArray[np.int32]
+    characters: NDArray[np.int32]
+    unsafe: NDArray[np.uint8]
+    parts: NDArray[np.int32]
 
 
 _TABLES: WeakKeyDictionary[Vocabulary, MergeTable] = WeakKeyDictionary()
@@ -69,7 +82,37 @@ def _make_merge_table(vocabulary: Vocabulary) -> MergeTable:
     pairs = np.full(_slots_for(count_splits(data, starts, slots)), NO_PAIR, np.uint64)
     byte_pairs = np.empty((256, 256), np.int32)
     index_pairs(data, starts, slots, byte_ids, pairs, byte_pairs)
-    return MergeTable(data, starts, slots, byte_ids, pairs, byte_pairs)
+    unsafe = np.zeros((256, 256), np.uint8)
+    mark_unsafe(data, starts, unsafe)
+    none = np.empty((0, 4), np.int32)
+    table = MergeTable(data, starts, slots, byte_ids, pairs, byte_pairs, none, unsafe, np.empty((0, 2), np.int32))
+    parts = _parts(table)
+    closed = not np.any((np.diff(starts) > 1) & (parts[:, 0] < 0))
+    return replace(table, parts=parts, characters=_encoded_characters(table) if closed else none)
+
+
+def _parts(table: MergeTable) -> NDArray[np.int32]:
+    n_tokens = table.token_starts.size - 1
+    limits = np.arange(n_tokens, dtype=np.int32)
+    ids, starts = _run(table, table.token_data, table.token_starts, shortcut=False, limits=limits)
+    parts = np.full((n_tokens, 2), -1, np.int32)
+    two = np.flatnonzero(np.diff(starts) == 2)
+    parts[two, 0] = ids[starts[two]]
+    parts[two, 1] = ids[starts[two] + 1]
+    return parts
+
+
+def _encoded_characters(table: MergeTable) -> NDArray[np.int32]:
+    """Return int32[2048 + 65536, 4]: for each sequence of two bytes, then of three, the number of its tokens and their ids."""
+    two = np.arange(1 << 11)
+    three = np.arange(1 << 16)
+    two_bytes = np.stack([0xC0 | two >> 6, 0x80 | two & 0x3F], axis=1)
+    three_bytes = np.stack([0xE0 | three >> 12, 0x80 | three >> 6 & 0x3F, 0x80 | three & 0x3F], axis=1)
+    data = np.concatenate([two_bytes.ravel(), three_bytes.ravel()]).astype(np.uint8)
+    starts = np.concatenate([2 * two, 2 * two.size + 3 * np.arange(three.size + 1)])
+    characters = np.zeros((two.size + three.size, 4), np.int32)
+    fill_characters(*_run(table, data, starts, shortcut=False), characters)
+    return characters
 
 
 def _slots_for(n: int) -> int:
@@ -105,9 +148,26 @@ def encode_arrays(
         ids (int32, all pretokens in a row) and where each pretoken's ids start (int64[n + 1]).
     """
     table = merge_table(vocabulary)
-    n_bytes = int(starts[-1] - starts[0])
-    longest = int(np.diff(starts).max(initial=0))
-    ids = np.empty(n_bytes, np.int32)
+    return _run(
+        table if limits is None else replace(table, characters=table.characters[:0]),
+        data,
+        starts,
+        shortcut=shortcut,
+        limits=limits,
+    )
+
+
+def _run(
+    table: MergeTable,
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    *,
+    shortcut: bool,
+    limits: NDArray[np.int32] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Allocate what the kernel needs and run it."""
+    longest = int(np.diff(starts).max(initial=1))
+    ids = np.empty(int(starts[-1] - starts[0]), np.int32)
     id_starts = np.empty(starts.size, np.int64)
     encode_pretokens(
         data,
@@ -120,11 +180,13 @@ def encode_arrays(
         shortcut,
         table.pairs,
         table.byte_pairs,
+        table.characters,
+        table.unsafe,
         ids,
         id_starts,
-        np.empty(max(longest, 1), np.int32),
-        np.empty(max(longest, 1), np.int32),
-        np.empty(max(longest, 1), np.int32),
+        np.empty(longest, np.int32),
+        np.empty(longest, np.int32),
+        np.empty(longest, np.int32),
         np.empty(3 * longest if longest > SCAN_LIMIT else 0, np.uint64),
     )
     return ids[: id_starts[-1]], id_starts
@@ -167,16 +229,7 @@ def merge_parts(vocabulary: Vocabulary) -> NDArray[np.int32]:
 
     Single bytes and holes have none. A token of two bytes or more without parts breaks closure.
     """
-    table = merge_table(vocabulary)
-    n_tokens = table.token_starts.size - 1
-    ids, starts = encode_arrays(
-        vocabulary, table.token_data, table.token_starts, shortcut=False, limits=np.arange(n_tokens, dtype=np.int32)
-    )
-    parts = np.full((n_tokens, 2), -1, np.int32)
-    two = np.flatnonzero(np.diff(starts) == 2)
-    parts[two, 0] = ids[starts[two]]
-    parts[two, 1] = ids[starts[two] + 1]
-    return parts
+    return merge_table(vocabulary).parts
 
 
 def encode(vocabulary: Vocabulary, text: str, *, specials: bool = False) -> list[int]:

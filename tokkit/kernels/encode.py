@@ -234,6 +234,117 @@ def merge_by_heap(
 
 
 @kernel
+def mark_unsafe(data: NDArray[np.uint8], starts: NDArray[np.int64], unsafe: NDArray[np.uint8]) -> None:
+    """Mark every border between characters inside a token that begins or ends inside a character.
+
+    Characters are taken by their lead bytes alone (what follows a lead byte must be continuation bytes, however many it
+    asks for). A continuation byte begins no character, and a lead byte ends none: as borders these are never safe.
+    """
+    unsafe[:, 0x80:0xC0] = 1
+    unsafe[0xC0:, :] = 1
+    for row in range(starts.size - 1):
+        start = starts[row]
+        stop = starts[row + 1]
+        position = start
+        while position < stop:
+            length = _character_length(data, position, stop)
+            if length == 0:
+                break
+            position += length
+        if position == stop:
+            continue
+        for border in range(start + 1, stop):
+            unsafe[data[border - 1], data[border]] = 1
+
+
+@kernel
+def _character_length(data: NDArray[np.uint8], position: int, stop: int) -> int:
+    """Return the length of the whole character that begins at `position`, 0 where none does."""
+    lead = data[position]
+    if lead < 0x80:
+        return 1
+    if lead < 0xC0 or lead >= 0xF8:
+        return 0
+    length = 2 + (lead >= 0xE0) + (lead >= 0xF0)
+    if position + length > stop:
+        return 0
+    for i in range(1, length):
+        if data[position + i] & 0xC0 != 0x80:
+            return 0
+    return length
+
+
+@kernel
+def fill_characters(ids: NDArray[np.int32], id_starts: NDArray[np.int64], characters: NDArray[np.int32]) -> None:
+    """Write the ids of every two- and three-byte character, encoded in that order, to `characters`."""
+    for row in range(characters.shape[0]):
+        start = id_starts[row]
+        characters[row, 0] = id_starts[row + 1] - start
+        for i in range(characters[row, 0]):
+            characters[row, 1 + i] = ids[start + i]
+
+
+@kernel
+def _begin(
+    data: NDArray[np.uint8],
+    start: int,
+    stop: int,
+    byte_ids: NDArray[np.int32],
+    pairs: NDArray[np.uint64],
+    byte_pairs: NDArray[np.int32],
+    characters: NDArray[np.int32],
+    unsafe: NDArray[np.uint8],
+    symbols: NDArray[np.int32],
+    ranks: NDArray[np.int32],
+) -> int:
+    """Write the symbols that merging a pretoken begins with, and the ranks of their pairs; return how many there are.
+
+    Without `characters` these are the bytes. While symbols are written, `ranks[i]` holds the byte of a single-byte symbol, or
+    -1 for a part of a character that its next symbol belongs to, or -2 for its last part.
+    """
+    n_symbols = 0
+    position = start
+    while position < stop:
+        lead = data[position]
+        length = 0
+        if 0xC0 <= lead < 0xF0 and characters.shape[0] > 0:
+            length = _character_length(data, position, stop)
+            if (position > start and unsafe[data[position - 1], lead]) or (
+                length and position + length < stop and unsafe[data[position + length - 1], data[position + length]]
+            ):
+                length = 0
+        if length == 0:
+            symbols[n_symbols] = byte_ids[lead]
+            ranks[n_symbols] = lead
+            n_symbols += 1
+            position += 1
+            continue
+        if length == 2:
+            row = ((np.int64(lead) & 0x1F) << 6) | (data[position + 1] & 0x3F)
+        else:
+            row = 2048 + (
+                ((np.int64(lead) & 0x0F) << 12)
+                | ((np.int64(data[position + 1]) & 0x3F) << 6)
+                | (np.int64(data[position + 2]) & 0x3F)
+            )
+        for i in range(characters[row, 0]):
+            symbols[n_symbols] = characters[row, 1 + i]
+            ranks[n_symbols] = -1
+            n_symbols += 1
+        ranks[n_symbols - 1] = -2
+        position += length
+    for i in range(n_symbols - 1):
+        if ranks[i] >= 0 and ranks[i + 1] >= 0:
+            ranks[i] = byte_pairs[ranks[i], ranks[i + 1]]
+        elif ranks[i] == -1:
+            ranks[i] = NO_RANK
+        else:
+            ranks[i] = pair_rank(symbols[i], symbols[i + 1], pairs)
+    ranks[n_symbols - 1] = NO_RANK
+    return n_symbols
+
+
+@kernel
 def encode_pretokens(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
@@ -245,6 +356,8 @@ def encode_pretokens(
     shortcut: bool,  # noqa: FBT001 - a kernel's flag
     pairs: NDArray[np.uint64],
     byte_pairs: NDArray[np.int32],
+    characters: NDArray[np.int32],
+    unsafe: NDArray[np.uint8],
     ids: NDArray[np.int32],
     id_starts: NDArray[np.int64],
     ranks: NDArray[np.int32],
@@ -254,7 +367,8 @@ def encode_pretokens(
 ) -> None:
     """Write the ids of every pretoken to `ids` (as long as `data`) and where they start to `id_starts` (n + 1).
 
-    `limits[i]`: pretoken i merges to ranks below it only (one limit serves all when `limits` has length 1).
+    `limits[i]`: pretoken i merges to ranks below it only (one limit serves all when `limits` has length 1); `characters`
+    must be empty then.
     `shortcut`: a pretoken that is a token is that token, without merging, as tiktoken has it.
     `ranks`, `after`, `before` hold the longest pretoken, `heap` three times as much.
     """
@@ -271,13 +385,8 @@ def encode_pretokens(
             ids[used] = whole
             used += 1
         else:
-            n_symbols = stop - start
-            symbols = ids[used : used + n_symbols]
-            for i in range(n_symbols):
-                symbols[i] = byte_ids[data[start + i]]
-            for i in range(n_symbols - 1):
-                ranks[i] = byte_pairs[data[start + i], data[start + i + 1]]
-            ranks[n_symbols - 1] = NO_RANK
+            symbols = ids[used : used + stop - start]
+            n_symbols = _begin(data, start, stop, byte_ids, pairs, byte_pairs, characters, unsafe, symbols, ranks)
             if n_symbols <= SCAN_LIMIT:
                 for i in range(n_symbols):
                     ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK
