@@ -5,7 +5,9 @@ A word stands for as many occurrences as its count says; the split pattern cuts 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,18 +82,10 @@ def table_of_lexicon(name: str, pattern: str = "cl100k_base") -> CountsTable:
         >>> len(table) > 300_000, table.slices[0].name
         (True, 'zh-wordfreq')
     """
-    source, _, language = name.partition(":")
-    if source != "wordfreq" or not language:
-        raise InputError(f"no such lexicon: {name}", "the known ones are wordfreq:LANGUAGE, such as wordfreq:zh")
-    try:
-        import wordfreq  # noqa: PLC0415 - an extra, which few verbs need
-    except ImportError:
-        raise InputError(f"{name}: the package wordfreq is not installed", "pip install 'tokkit[lexicon]'") from None
-    try:
-        frequencies = wordfreq.get_frequency_dict(language, wordlist="best")
-    except LookupError:
-        known = ", ".join(sorted(wordfreq.available_languages("best")))
-        raise InputError(f"wordfreq has no list for language {language}", f"it has {known}") from None
+    language = _list_file(name)[0]
+    import wordfreq  # noqa: PLC0415 - an extra, which few verbs need
+
+    frequencies = wordfreq.get_frequency_dict(language, wordlist="best")
     rows = sorted((word.encode(), round(frequency * OCCURRENCES)) for word, frequency in frequencies.items())
     return table_of_words(
         [word for word, _ in rows],
@@ -101,3 +95,31 @@ def table_of_lexicon(name: str, pattern: str = "cl100k_base") -> CountsTable:
         domain="wordfreq",
         provenance={"lexicon": name, "version": importlib.metadata.version("wordfreq")},
     )
+
+
+def lexicon_sha256(name: str) -> str:
+    """Return the sha256 of the file that a lexicon comes from, without reading the words.
+
+    Raises:
+        InputError: as `table_of_lexicon`.
+
+    Example:
+        >>> len(lexicon_sha256("wordfreq:zh"))
+        64
+    """
+    return hashlib.sha256(_list_file(name)[1].read_bytes()).hexdigest()
+
+
+def _list_file(name: str) -> tuple[str, Path]:
+    """Return a lexicon's language and the file of its list."""
+    source, _, language = name.partition(":")
+    if source != "wordfreq" or not language:
+        raise InputError(f"no such lexicon: {name}", "the known ones are wordfreq:LANGUAGE, such as wordfreq:zh")
+    try:
+        import wordfreq  # noqa: PLC0415 - an extra, which few verbs need
+    except ImportError:
+        raise InputError(f"{name}: the package wordfreq is not installed", "pip install 'tokkit[lexicon]'") from None
+    files = wordfreq.available_languages("best")
+    if language not in files:
+        raise InputError(f"wordfreq has no list for language {language}", f"it has {', '.join(sorted(files))}")
+    return language, Path(files[language])

@@ -226,8 +226,8 @@ def portable(recipe: Recipe) -> dict[str, Any]:
     if fields["base"]["name"].endswith(".tiktoken"):
         fields["base"]["name"] = Path(fields["base"]["name"]).name
     for section, keys in PATHS.items():
-        tables = fields.get(section, [])
-        for table in tables if isinstance(tables, list) else [tables]:
+        tables = fields.get(section, ())
+        for table in [tables] if isinstance(tables, dict) else tables:
             for key in keys:
                 if isinstance(table.get(key), str):
                     table[key] = Path(table[key]).name
@@ -278,7 +278,7 @@ def _readable(message: str) -> str:
 
 def _check(recipe: Recipe, source: str) -> None:
     """Refuse what no single value shows: a section without a source, a label that comes twice, a wrong format."""
-    labels = [section.label for section in (*recipe.learn, *recipe.merge)]
+    labels = [section.label for section in recipe.learn] + [section.label for section in recipe.merge]
     for label in labels:
         if labels.count(label) > 1:
             raise FormatError(f"{source}: label comes twice: {label}", "give each [[learn]] and [[merge]] its own")

@@ -1,0 +1,365 @@
+"""Run a recipe: the steps in order, none of them again that an earlier build has done, and the check of what came out."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tokkit import measure
+from tokkit.bases import load_base
+from tokkit.counts import combine
+from tokkit.errors import InputError
+from tokkit.formats import huggingface
+from tokkit.formats.tokens import tokens_bytes
+from tokkit.laws import Finding, check
+from tokkit.learn import Veto, learn, parse_veto
+from tokkit.merge import TokenSource, merge
+from tokkit.recipe import texts
+from tokkit.recipe_cache import (
+    Cache,
+    Step,
+    pack_learned,
+    pack_selection,
+    pack_table,
+    pack_vocabulary,
+    unpack_learned,
+    unpack_selection,
+    unpack_table,
+    unpack_vocabulary,
+)
+from tokkit.recipe_plan import notes, padded, plan
+from tokkit.recipe_sources import Input, labels_of, source_of_merge, sources_of_learn, sources_to_measure
+from tokkit.select import select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from tokkit.counts import CountsTable
+    from tokkit.learn import LearnedTokens
+    from tokkit.measure import Report
+    from tokkit.recipe import LearnSection, Recipe
+    from tokkit.recipe_plan import Plan
+    from tokkit.recipe_sources import Source
+    from tokkit.select import Selection
+    from tokkit.vocabulary import Vocabulary
+
+    Progress = Callable[[str, str], AbstractContextManager[Callable[[int, int], None] | None]]
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a recipe came to.
+
+    Attributes:
+        recipe: the recipe.
+        vocabulary: what came out.
+        arithmetic: its size in words.
+        notes: how the published sizes add up.
+        steps: what was done, in order.
+        inputs: what was read, sorted.
+        findings: one for each law.
+        report: its compression; None where a law is broken.
+        tokenizer: the files for tokenizers and transformers by name; empty where a law is broken.
+    """
+
+    recipe: Recipe
+    vocabulary: Vocabulary
+    arithmetic: str
+    notes: tuple[str, ...]
+    steps: tuple[Step, ...]
+    inputs: tuple[Input, ...]
+    findings: tuple[Finding, ...]
+    report: Report | None
+    tokenizer: Mapping[str, bytes]
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """The laws that the vocabulary breaks; there is no release then."""
+        return tuple(finding for finding in self.findings if finding.holds is False)
+
+
+@dataclass
+class _Run:
+    """One build under way."""
+
+    recipe: Recipe
+    folder: Path
+    jobs: int
+    cache: Cache
+    progress: Progress
+    on_step: Callable[[Step], None]
+    steps: list[Step] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
+
+    def done(self, name: str, detail: str, *, cached: bool) -> None:
+        self.steps.append(Step(name, detail, cached))
+        self.on_step(self.steps[-1])
+
+
+def prepare(recipe: Recipe, folder: str | Path) -> Plan:
+    """Return what building a recipe will come to, without learning or writing anything.
+
+    Args:
+        recipe: the recipe.
+        folder: where the recipe lies: its paths start from there.
+
+    Raises:
+        TokkitError: as `tokkit.bases.load_base`, `tokkit.select.select` and `tokkit.recipe_plan.plan`.
+    """
+    return plan(recipe, _select(recipe, _base(recipe, Path(folder))))
+
+
+def build(
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    jobs: int = 1,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> Build:
+    """Run a recipe; the result is the same for any number of jobs, any folder and any order of the inputs.
+
+    Args:
+        recipe: the recipe.
+        folder: where the recipe lies: its paths start from there.
+        jobs: processes to count corpora with; 0 is every core.
+        cache: a folder for the results of steps, which are then not run again while nothing changed; None for none.
+        progress: `progress(what, unit)` shows how far long work is: a context that yields a function or None.
+        on_step: called with each step when it is done.
+
+    Raises:
+        TokkitError: as the steps; the sizes are checked before anything is learned.
+    """
+    run = _Run(
+        recipe,
+        Path(folder),
+        jobs,
+        Cache(None if cache is None else Path(cache)),
+        progress or (lambda _what, _unit: nullcontext()),
+        on_step or (lambda _step: None),
+    )
+    base = _base(recipe, run.folder)
+    run.inputs.append(Input("base", base.name, base.sha256))
+    selection, cached = run.cache.run(
+        "select",
+        {"base": base.sha256, "name": base.name, "pattern": base.pattern, "options": msgspec.to_builtins(recipe.base)},
+        lambda: _select(recipe, base),
+        pack_selection,
+        unpack_selection,
+    )
+    plan(recipe, selection)  # sizes that do not add up are told now, not after the learning
+    run.done("select", f"{selection.kept:,} tokens", cached=cached)
+    vocabulary = selection.vocabulary
+    for section in recipe.learn:
+        vocabulary = _learned(run, vocabulary, section)
+    if recipe.merge:
+        vocabulary = _merged(run, vocabulary)
+    padding = padded(recipe, vocabulary)
+    run.done("pad", padding.arithmetic, cached=False)
+    vocabulary = replace(padding.vocabulary, name=recipe.name)
+    findings = _verified(run, vocabulary, selection.vocabulary)
+    broken = any(finding.holds is False for finding in findings)
+    tokenizer = {} if broken else _tokenizer(run, vocabulary)
+    report = None if broken else _report(run, vocabulary)
+    return Build(
+        recipe,
+        vocabulary,
+        padding.arithmetic,
+        notes(recipe),
+        tuple(run.steps),
+        tuple(sorted(run.inputs)),
+        findings,
+        report,
+        tokenizer,
+    )
+
+
+def _base(recipe: Recipe, folder: Path) -> Vocabulary:
+    name = recipe.base.name
+    return load_base(folder / name if name.endswith(".tiktoken") else name, recipe.base.pattern)
+
+
+def _select(recipe: Recipe, base: Vocabulary) -> Selection:
+    section = recipe.base
+    return select(
+        base,
+        section.size,
+        only=section.only,
+        drop_scripts=section.drop_scripts,
+        drop_partial_utf8=section.drop_partial_utf8,
+        fill=section.fill,
+    )
+
+
+def _tables(run: _Run, sources: Sequence[Source], pattern: str) -> list[CountsTable]:
+    tables = []
+    for source in sources:
+        if source.keep:
+            table, cached = run.cache.run(
+                "count",
+                {"source": source.key, "pattern": pattern},
+                lambda source=source: source.table(pattern),  # type: ignore[misc]
+                pack_table,
+                unpack_table,
+            )
+            n_documents = sum(part.documents for part in table.slices)
+            run.done("count", f"{n_documents:,} documents in {len(table.slices)} slices", cached=cached)
+        else:
+            table = source.table(pattern)
+        tables.append(table)
+    return tables
+
+
+def _learned(run: _Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
+    """Return a vocabulary with the tokens of a `[[learn]]` section behind its own."""
+    sources = sources_of_learn(section, run.folder, run.jobs)
+    inputs = [each for source in sources for each in source.inputs]
+    veto, veto_inputs = _veto(run, section)
+    run.inputs += [*inputs, *veto_inputs]
+    options: dict[str, Any] = {
+        "script": section.script,
+        "max_chars": section.max_chars,
+        "min_count": section.min_count,
+        "min_pretokens": section.min_pretokens,
+        "weigh_by": section.weigh_by,
+    }
+
+    def work() -> LearnedTokens:
+        table = combine(_tables(run, sources, base.pattern))
+        with run.progress(f"learning {section.label}", "tokens") as advance:
+            return learn(table, base, section.size, veto=veto, progress=advance, **options)
+
+    parts = {
+        "base": base.sha256,
+        "pattern": base.pattern,
+        "size": section.size,
+        "sources": [source.key for source in sources],
+        "veto": [each.sha256 for each in veto_inputs],
+        **options,
+    }
+    learned, cached = run.cache.run("learn", parts, work, pack_learned, unpack_learned)
+    run.done(
+        f"learn {section.label}",
+        f"{section.size:,} tokens, the last counted {learned.counts[-1]:,} times",
+        cached=cached,
+    )
+    digest = hashlib.sha256(tokens_bytes(learned)).hexdigest()
+    source = TokenSource(section.label, learned.tokens, learned.counts, digest, learned.base_sha256)
+    result, _ = run.cache.run(
+        "append",
+        {"base": base.sha256, "provenance": list(base.provenance), "label": section.label, "tokens": digest},
+        lambda: merge(base, [source]).vocabulary,
+        pack_vocabulary,
+        unpack_vocabulary,
+    )
+    return result
+
+
+def _veto(run: _Run, section: LearnSection) -> tuple[Veto | None, list[Input]]:
+    if section.veto is None:
+        return None, []
+    path = run.folder / section.veto
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    return parse_veto(data, str(path)), [Input(f"learn:{section.label}:veto", path.name, digest)]
+
+
+def _merged(run: _Run, base: Vocabulary) -> Vocabulary:
+    """Return a vocabulary with the tokens of all `[[merge]]` sections, and their bridges, behind its own."""
+    found = [source_of_merge(section, run.folder) for section in run.recipe.merge]
+    run.inputs += [each for each, _ in found]
+    parts = {
+        "base": base.sha256,
+        "provenance": list(base.provenance),
+        "sources": [(each.role, each.sha256, source.label) for each, source in found],
+        "scripts": [section.script for section in run.recipe.merge],
+    }
+    result, cached = run.cache.run(
+        "merge",
+        parts,
+        lambda: merge(base, [source for _, source in found]).vocabulary,
+        pack_vocabulary,
+        unpack_vocabulary,
+    )
+    run.done("merge", f"{len(result.tokens) - len(base.tokens):,} tokens, bridges included", cached=cached)
+    return result
+
+
+def _verified(run: _Run, vocabulary: Vocabulary, base: Vocabulary) -> tuple[Finding, ...]:
+    """Return the finding of every law; the prefix is compared with the selection it was made from."""
+    packed = pack_vocabulary(vocabulary)
+    parts = {
+        "vocabulary": vocabulary.sha256,
+        "base": base.sha256,
+        **{key: packed[key] for key in ("name", "pattern", "special_tokens", "segments", "provenance")},
+    }
+    findings, cached = run.cache.run(
+        "verify",
+        parts,
+        lambda: check(vocabulary, base),
+        lambda found: [tuple(vars(each).values()) for each in found],
+        lambda kept: tuple(Finding(law, holds, detail, tuple(offenders)) for law, holds, detail, offenders in kept),
+    )
+    n_broken = sum(finding.holds is False for finding in findings)
+    verdict = f"{n_broken} of {len(findings)} laws broken" if n_broken else f"{len(findings)} laws hold"
+    run.done("verify", verdict, cached=cached)
+    return findings
+
+
+def _tokenizer(run: _Run, vocabulary: Vocabulary) -> Mapping[str, bytes]:
+    files: Mapping[str, bytes]
+    packed = pack_vocabulary(vocabulary)
+    parts = {"vocabulary": vocabulary.sha256, **{key: packed[key] for key in packed if key != "tokens"}}
+    files, cached = run.cache.run(
+        "export",
+        parts,
+        lambda: huggingface.files(vocabulary),
+        lambda made: made,
+        lambda kept: {str(name): bytes(data) for name, data in kept.items()},
+    )
+    run.done("export", ", ".join(files), cached=cached)
+    return files
+
+
+def _report(run: _Run, vocabulary: Vocabulary) -> Report:
+    """Return the compression of a vocabulary, against the baseline of the recipe."""
+    report: Report
+    section = run.recipe.report
+    name = section.baseline
+    baseline = load_base(run.folder / name if name.endswith(".tiktoken") else name)
+    sources = sources_to_measure(texts(section.on), labels_of(section), run.folder, run.jobs)
+    run.inputs.append(Input("baseline", baseline.name, baseline.sha256))
+    run.inputs += [each for source in sources for each in source.inputs]
+    if baseline.name == vocabulary.name:
+        raise InputError(f"the recipe has the name of its baseline: {baseline.name}", "give it a name of its own")
+    parts = {
+        "vocabularies": [(each.name, each.n_vocab, each.sha256, each.pattern) for each in (baseline, vocabulary)],
+        "sources": [source.key for source in sources],
+    }
+
+    def work() -> Report:
+        patterns = sorted({baseline.pattern, vocabulary.pattern})
+        tables = {pattern: combine(_tables(run, sources, pattern)) for pattern in patterns}
+        return measure.report([vocabulary], tables, baseline=baseline)
+
+    report, cached = run.cache.run(
+        "report",
+        parts,
+        work,
+        msgspec.to_builtins,
+        _unpack_report,
+    )
+    run.done("report", f"{len(report.rows):,} rows, against {baseline.name}", cached=cached)
+    return report
+
+
+def _unpack_report(kept: Any) -> Report:
+    report: Report = msgspec.convert(kept, measure.Report)
+    return report
