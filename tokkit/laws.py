@@ -118,7 +118,8 @@ def _check_dense(vocabulary: Vocabulary) -> Finding:
     ]
     n_ids = len(used)
     detail = f"{vocabulary.n_ranks:,} ranks + {len(specials):,} specials and spares = {n_ids:,} ids"
-    return _found("dense ids", f"{detail}, embedding rows {vocabulary.n_vocab:,}", offenders)
+    detail += f", embedding rows {vocabulary.n_vocab:,}; sha256 of the ranks {vocabulary.sha256}"
+    return _found("dense ids", detail, offenders)
 
 
 def _check_closure(vocabulary: Vocabulary) -> Finding:

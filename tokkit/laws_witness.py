@@ -12,9 +12,12 @@ Three facts keep the search small and its negative answers exact:
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -22,6 +25,7 @@ import numpy as np
 
 from tokkit.display import show
 from tokkit.encode import encode_arrays, encode_pieces, flatten
+from tokkit.laws_neighbours import beginning_inside, borders, ending_inside, lefts, rights, unfinished
 from tokkit.pretokenize import split_documents
 from tokkit.unicode import class_table, text_of
 
@@ -36,6 +40,9 @@ SURROGATES = range(0xD800, 0xE000)
 N_CODE_POINTS = 0x110000
 # A character for each class that a published pattern tells apart, to put beside a token that the pattern cuts alone.
 NEIGHBOURS = ("", " ", "a", "A", "中", "!", "\n", "\r", "1", "'", "/", "s", "\t", "\u01c5", "\u02b0", "\u0301")
+MOST_CONTEXTS = 256  # of the contexts that keep a token, so many are tried with the pattern
+
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,33 @@ def witnesses(vocabulary: Vocabulary) -> Witnesses:
     if found is None:
         found = _FOUND[vocabulary] = _search(vocabulary)
     return found
+
+
+def witness_lines(vocabulary: Vocabulary) -> bytes:
+    r"""Return a witness file in JSON Lines: a line a token with its id, its bytes, and its witness or why it has none.
+
+    Fields: `id`, `token` in base64, `display` for eyes, `text` (null where there is none), and then `reason`.
+
+    Raises:
+        LawError: a single byte has no token.
+        InputError: the pattern leaves a part of a text uncovered.
+
+    Example:
+        >>> from tokkit.vocabulary import Vocabulary
+        >>> tiny = Vocabulary("tiny", r"\S+|\s+", tuple(bytes([byte]) for byte in range(256)))
+        >>> print(witness_lines(tiny).decode().splitlines()[97])
+        {"id": 97, "token": "YQ==", "display": "a", "text": "a"}
+    """
+    found = witnesses(vocabulary)
+    reasons = dict.fromkeys(found.textless_bytes, "no UTF-8 text holds this byte") | found.reasons
+    lines = []
+    for rank, (token, text) in enumerate(zip(vocabulary.tokens, found.texts, strict=True)):
+        if token:
+            fields = {"id": rank, "token": base64.b64encode(token).decode(), "display": show(token), "text": text}
+            line = json.dumps(fields if text is not None else fields | {"reason": reasons[rank]}, ensure_ascii=False)
+            # What some readers take for the end of a line, or a terminal acts upon.
+            lines.append(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line) + "\n")
+    return "".join(lines).encode()
 
 
 def _search(vocabulary: Vocabulary) -> Witnesses:
@@ -162,43 +196,54 @@ def _of_partial(vocabulary: Vocabulary, rank: int, in_characters: dict[int, str]
         return in_characters[rank], ""
     token = vocabulary.tokens[rank]
     head, tail = borders(token)
-    if head == len(token) or tail == len(token):
-        return None, "no character of Unicode has it in its encoding"
-    if text_of(token[head : len(token) - tail]) is None:
+    if unfinished(token[head:]) is None or head > 3:
         return None, "no UTF-8 text holds its bytes"
-    lefts = _completions(vocabulary, rank, ending_with(token[:head]), left=True) if head else [""]
-    rights = _completions(vocabulary, rank, beginning_with(token[len(token) - tail :]), left=False) if tail else [""]
-    middle = token[head : len(token) - tail].decode()
-    pairs = product(_one_a_class(lefts), _one_a_class(rights)) if head and tail else product(lefts, rights)
-    candidates = [left + middle + right for left, right in pairs]
+    candidates = _completed(vocabulary, rank) if max(head, tail) < len(token) else []
+    candidates = candidates or _among_neighbours(vocabulary, rank)
     if not candidates:
-        side = "before" if not lefts else "after"
-        return None, f"every character that completes it {side} takes bytes away from it"
-    hits = holds_target(vocabulary, [text.encode() for text in candidates], [rank] * len(candidates))
-    if hits.any():
-        return candidates[int(hits.argmax())], ""
-    found = _beside_neighbours(vocabulary, rank, _one_a_class(candidates))
-    return found, f"the pattern cuts each of the {len(candidates):,} texts that complete it"
+        return None, "in every text its neighbours take bytes away from it"
+    found = _first_holding(vocabulary, rank, candidates)
+    found = found or _beside_neighbours(vocabulary, rank, _one_a_class(candidates))
+    return found, f"the pattern cuts each of {len(candidates):,} texts that complete it, alone and beside neighbours"
 
 
-def borders(token: bytes) -> tuple[int, int]:
-    r"""Return how many bytes of a token end a character begun before it, and how many begin one that ends after it.
+def _completed(vocabulary: Vocabulary, rank: int) -> list[str]:
+    """Return the token with a character on each side that completes it and takes no byte away, where there are such."""
+    token = vocabulary.tokens[rank]
+    head, tail = borders(token)
+    before = _completions(vocabulary, rank, ending_with(token[:head]), left=True) if head else [""]
+    after = _completions(vocabulary, rank, beginning_with(token[len(token) - tail :]), left=False) if tail else [""]
+    if head and tail:
+        before, after = _one_a_class(before), _one_a_class(after)
+    middle = token[head : len(token) - tail].decode()
+    return [left + middle + right for left, right in product(before, after)]
 
-    Example:
-        >>> borders("操作".encode()[1:5]), borders("操作".encode()), borders(b"\x93\x8d")
-        ((2, 2), (0, 0), (2, 0))
-    """
-    head = next((place for place, byte in enumerate(token) if byte & 0xC0 != 0x80), len(token))
-    for tail in range(1, min(3, len(token)) + 1):
-        lead = token[-tail]
-        if lead & 0xC0 != 0x80:
-            length = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-            return head, tail if tail < length else 0
-    return head, 0
+
+def _among_neighbours(vocabulary: Vocabulary, rank: int) -> list[str]:
+    """Return texts that hold the token between longer neighbours; none only where no text has it by merging."""
+    token = vocabulary.tokens[rank]
+    followers, leaders = beginning_inside(vocabulary.tokens), ending_inside(vocabulary.tokens)
+    after_opened: dict[bytes, list[bytes]] = {}
+    texts: list[str] = []
+    for before, begun in lefts(vocabulary, rank, leaders):
+        opened = unfinished(begun + token if begun else token[borders(token)[0] :])
+        if opened is None:
+            continue
+        if opened not in after_opened:
+            after_opened[opened] = list(islice(rights(vocabulary, rank, opened, followers), MOST_CONTEXTS))
+        texts += [(before + token + after).decode() for after in after_opened[opened]]
+        if len(texts) >= MOST_CONTEXTS:
+            break
+    return texts
 
 
 def ending_with(last: bytes) -> list[int]:
-    """Return the code points of all characters whose last bytes, and not all of them, are these; ascending."""
+    r"""Return the code points of all characters whose last bytes, and not all of them, are these; ascending.
+
+    Example:
+        >>> [hex(code) for code in ending_with(b"\x80\x80\x80")]
+        ['0x40000', '0x80000', '0xc0000', '0x100000']
+    """
     code = 0
     for byte in last:
         code = code << 6 | byte & 0x3F
@@ -208,7 +253,12 @@ def ending_with(last: bytes) -> list[int]:
 
 
 def beginning_with(first: bytes) -> list[int]:
-    """Return the code points of all characters whose first bytes, and not all of them, are these; ascending."""
+    r"""Return the code points of all characters whose first bytes, and not all of them, are these; ascending.
+
+    Example:
+        >>> hex(beginning_with(b"\xe0")[0]), len(beginning_with(b"\xe4\xbd")), len(beginning_with(b"\xf4"))
+        ('0x800', 64, 65536)
+    """
     lead = first[0]
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
     code = lead & (0x7F >> length)
@@ -253,6 +303,9 @@ def _one_a_class(texts: Iterable[str]) -> list[str]:
 def _beside_neighbours(vocabulary: Vocabulary, rank: int, texts: Sequence[str]) -> str | None:
     """Return the shortest text with a neighbour on one side or on both that is a witness."""
     sides = sorted(product(NEIGHBOURS, NEIGHBOURS), key=lambda pair: len(pair[0]) + len(pair[1]))
-    candidates = [before + text + after for before, after in sides for text in texts]
-    hits = holds_target(vocabulary, [text.encode() for text in candidates], [rank] * len(candidates))
-    return candidates[int(hits.argmax())] if hits.any() else None
+    return _first_holding(vocabulary, rank, [before + text + after for before, after in sides for text in texts])
+
+
+def _first_holding(vocabulary: Vocabulary, rank: int, texts: Sequence[str]) -> str | None:
+    hits = holds_target(vocabulary, [text.encode() for text in texts], [rank] * len(texts))
+    return texts[int(hits.argmax())] if hits.any() else None
