@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tokkit.laws import Finding
     from tokkit.vocabulary import Vocabulary
 
-VERDICTS = {True: "holds", False: "BROKEN", None: "-"}
+VERDICTS = {True: "holds", False: "BROKEN", None: "unknown"}
 
 
 def show(vocabulary: Vocabulary, findings: Sequence[Finding], *, as_json: bool, quiet: bool) -> None:
@@ -33,17 +33,17 @@ def show(vocabulary: Vocabulary, findings: Sequence[Finding], *, as_json: bool, 
         return
     width = max((len(finding.law) for finding in findings), default=0)
     for finding in findings:
-        line = f"{VERDICTS[finding.holds]:<6}  {finding.law:<{width}}  {finding.detail}"
+        line = f"{VERDICTS[finding.holds]:<7}  {finding.law:<{width}}  {finding.detail}"
         data.text("\n".join([talk.one_line(line.rstrip()), *_offenders(finding)]) + "\n")
-    verdict = f"{', '.join(broken)} broken" if broken else "every law that was checked holds"
-    if not unchecked:
-        verdict = f"{', '.join(broken)} broken" if broken else "every law holds"
-    else:
+    verdict = "every law that was checked holds" if unchecked else "every law holds"
+    if unchecked:
         verdict += f"; not checked: {', '.join(unchecked)}"
+    if broken:
+        verdict = f"broken: {', '.join(broken)}"
     talk.note(f"{vocabulary.name}: {verdict}", quiet=quiet)
 
 
 def _offenders(finding: Finding) -> list[str]:
-    lines = [f"        {talk.one_line(offender)}" for offender in finding.offenders[: summary.FIRST]]
+    lines = [f"         {talk.one_line(offender)}" for offender in finding.offenders[: summary.FIRST]]
     more = len(finding.offenders) - summary.FIRST
-    return [*lines, f"        and {more:,} more"] if more > 0 else lines
+    return [*lines, f"         and {more:,} more"] if more > 0 else lines
