@@ -234,8 +234,7 @@ class _Trainer:
     pair_slots: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     lists: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     heap: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
-    left_events: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 2), np.int32))
-    right_events: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 2), np.int32))
+    events: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 4), np.int64))
 
     @staticmethod
     def of(table: CountsTable, base: Vocabulary, size: int, weigh_by: str) -> _Trainer:
@@ -270,7 +269,7 @@ class _Trainer:
             self.state[kernels.TARGET] = min(target, (learned // step + 1) * step)
             status = kernels.learn_tokens(
                 self.records, self.pairs, self.pair_slots, self.lists, self.heap, self.state,
-                self.neighbours, self.touched, self.left_events, self.right_events,
+                self.neighbours, self.touched, self.events,
                 self.token_data, self.token_starts, self.script_before, self.learned,
             )  # fmt: skip
             if status == kernels.DONE and progress:
@@ -302,7 +301,7 @@ class _Trainer:
             self.heap = grown(self.heap, capacity)
             self.place()
         elif status == kernels.NEED_LISTS:
-            self.lists = grown(self.lists, 2 * self.lists.size + 2 * self.left_events.shape[0])
+            self.lists = grown(self.lists, 2 * self.lists.size + self.events.shape[0])
         elif status == kernels.NEED_BYTES:
             self.token_data = grown(self.token_data, 2 * self.token_data.size + int(self.token_starts.max()))
 
@@ -337,8 +336,7 @@ class _Trainer:
         n_listed = int(list_starts[-1])
         self.state[kernels.LISTS_USED] = n_listed
         most = int(occurrences[hot].max())
-        self.left_events = np.empty((most, 2), np.int32)
-        self.right_events = np.empty((most, 2), np.int32)
+        self.events = np.empty((2 * most, 4), np.int64)
         self.lists = np.empty(n_listed + n_listed // 2 + 2 * most, np.int32)
         self.heap = np.empty((capacity, 2), np.int64)
         self.place()

@@ -42,11 +42,18 @@ APPROVED = 1
 VETOED = 2
 
 # Fields of `neighbours: int64[n_ids, 8]`, a cache line an id, for the ids that stand beside the pair being joined.
-LEFT_OLD = 0  # weight of (id, a), which goes
-LEFT_NEW = 1  # weight of (id, c), which comes
-LEFT_RECORDS = 2  # distinct records of (id, c)
-LEFT_LAST = 3  # the last of them; later the pair that was made, or -1
-RIGHT = 4  # the same for (b, id) and (c, id), from here on
+LEFT = 0  # the id stands on the left: (id, a) goes and (id, c) comes; the four fields below
+RIGHT = 4  # the id stands on the right: the same for (b, id) and (c, id)
+OLD = 0  # weight of the pair that goes
+NEW = 1  # weight of the pair that comes
+N_RECORDS = 2  # distinct records of the pair that comes
+LAST = 3  # the last of them; later the pair that was made, or -1
+
+# Fields of `events: int64[capacity, 4]`.
+IDS = 0  # the id that stood there << 32 | the id that stands there now
+WEIGHT = 1
+RECORD = 2
+SIDE = 3
 
 # Fields of `state: int64[...]`.
 N_LEARNED = 0
@@ -369,67 +376,26 @@ def _is_in_enough(
 
 
 @kernel
-def _touch(
-    neighbour: int,
-    side: int,
-    old: int,
-    new: int,
-    record: int,
-    neighbours: NDArray[np.int64],
-    touched: NDArray[np.int32],
-    n_touched: int,
-    events: NDArray[np.int32],
-    n_events: int,
-) -> tuple[int, int]:
-    """Note what one joined occurrence does to the pair with its neighbour; return the new lengths of the two lists."""
-    if (
-        neighbours[neighbour, LEFT_OLD]
-        + neighbours[neighbour, LEFT_NEW]
-        + neighbours[neighbour, RIGHT + LEFT_OLD]
-        + neighbours[neighbour, RIGHT + LEFT_NEW]
-        == 0
-    ):
-        touched[n_touched] = neighbour
-        n_touched += 1
-        neighbours[neighbour, LEFT_LAST] = -1
-        neighbours[neighbour, RIGHT + LEFT_LAST] = -1
-    neighbours[neighbour, side + LEFT_OLD] += old
-    neighbours[neighbour, side + LEFT_NEW] += new
-    if new and neighbours[neighbour, side + LEFT_LAST] != record:
-        neighbours[neighbour, side + LEFT_LAST] = record
-        neighbours[neighbour, side + LEFT_RECORDS] += 1
-        events[n_events, 0] = neighbour
-        events[n_events, 1] = record
-        n_events += 1
-    return n_touched, n_events
-
-
-@kernel
 def _join(
     pair: int,
     new_id: int,
     records: NDArray[np.int32],
     pairs: NDArray[np.int64],
     lists: NDArray[np.int32],
-    neighbours: NDArray[np.int64],
-    touched: NDArray[np.int32],
-    left_events: NDArray[np.int32],
-    right_events: NDArray[np.int32],
-) -> tuple[int, int, int, int]:
+    events: NDArray[np.int64],
+) -> tuple[int, int]:
     """Join a pair in every record of its list, from left to right, in place.
 
-    Notes for every neighbour how much weight goes from its pairs with a and b and comes to those with the new id. Between
-    two joined occurrences side by side, the pair (b, a) goes and (c, c) comes, noted once, on the left of the second. Returns
-    the lengths of `touched`, `left_events`, `right_events`, and the number of records in which the pair stood.
+    Writes an event for each neighbour of each joined occurrence: the id that stood there and the id that stands there now,
+    the weight, the record, and the side. Between two joined occurrences side by side, the pair (b, a) goes and (c, c) comes:
+    one event, on the left of the second. Returns the number of events, and of records in which the pair stood.
     """
     a = np.int32(pairs[pair, KEY] >> 32)
     b = np.int32(pairs[pair, KEY] & np.int64(0xFFFFFFFF))
     c = np.int32(new_id)
     start = pairs[pair, LIST_START]
     stop = start + pairs[pair, LIST_LENGTH]
-    n_touched = 0
-    n_left = 0
-    n_right = 0
+    n_events = 0
     n_records = 0
     for i in range(start, stop):
         if i + PREFETCH_AHEAD < stop:
@@ -443,7 +409,7 @@ def _join(
         if at + 1 >= length:
             continue
         n_records += 1
-        weight = weight_of(records, record)
+        weight = (np.int64(records[record + 3]) << 32) | (np.int64(records[record + 2]) & np.int64(0xFFFFFFFF))
         kept = at
         while at < length:
             if records[symbol + at] != a or at + 1 == length or records[symbol + at + 1] != b:
@@ -453,29 +419,63 @@ def _join(
                 continue
             if kept > 0:
                 before = records[symbol + kept - 1]
-                was = b if before == c else before
-                if was == before:
-                    n_touched, n_left = _touch(
-                        before, 0, weight, weight, record, neighbours, touched, n_touched, left_events, n_left
-                    )
-                else:
-                    n_touched, n_left = _touch(
-                        was, 0, weight, 0, record, neighbours, touched, n_touched, left_events, n_left
-                    )
-                    n_touched, n_left = _touch(
-                        before, 0, 0, weight, record, neighbours, touched, n_touched, left_events, n_left
-                    )
+                events[n_events, IDS] = (np.int64(b if before == c else before) << 32) | np.int64(before)
+                events[n_events, WEIGHT] = weight
+                events[n_events, RECORD] = record
+                events[n_events, SIDE] = LEFT
+                n_events += 1
             if at + 2 < length:
                 after = records[symbol + at + 2]
                 if after != a or at + 3 == length or records[symbol + at + 3] != b:
-                    n_touched, n_right = _touch(
-                        after, RIGHT, weight, weight, record, neighbours, touched, n_touched, right_events, n_right
-                    )
+                    events[n_events, IDS] = (np.int64(after) << 32) | np.int64(after)
+                    events[n_events, WEIGHT] = weight
+                    events[n_events, RECORD] = record
+                    events[n_events, SIDE] = RIGHT
+                    n_events += 1
             records[symbol + kept] = c
             kept += 1
             at += 2
         records[record] = kept
-    return n_touched, n_left, n_right, n_records
+    return n_events, n_records
+
+
+@kernel
+def _add_up(n_events: int, events: NDArray[np.int64], neighbours: NDArray[np.int64], touched: NDArray[np.int32]) -> int:
+    """Add the events up by neighbour; return how many neighbours were touched.
+
+    The events of a record stand together, so that its second event for one pair is known by the record before; such an event
+    loses its record, so that a pair lists each record once.
+    """
+    n_touched = 0
+    for event in range(n_events):
+        was = events[event, IDS] >> 32
+        now = events[event, IDS] & np.int64(0xFFFFFFFF)
+        weight = events[event, WEIGHT]
+        side = events[event, SIDE]
+        if (
+            neighbours[was, OLD] + neighbours[was, NEW] + neighbours[was, RIGHT + OLD] + neighbours[was, RIGHT + NEW]
+            == 0
+        ):
+            touched[n_touched] = was
+            n_touched += 1
+            neighbours[was, LAST] = -1
+            neighbours[was, RIGHT + LAST] = -1
+        neighbours[was, side + OLD] += weight
+        if (
+            neighbours[now, OLD] + neighbours[now, NEW] + neighbours[now, RIGHT + OLD] + neighbours[now, RIGHT + NEW]
+            == 0
+        ):
+            touched[n_touched] = now
+            n_touched += 1
+            neighbours[now, LAST] = -1
+            neighbours[now, RIGHT + LAST] = -1
+        neighbours[now, side + NEW] += weight
+        if neighbours[now, side + LAST] != events[event, RECORD]:
+            neighbours[now, side + LAST] = events[event, RECORD]
+            neighbours[now, side + N_RECORDS] += 1
+        else:
+            events[event, RECORD] = -1
+    return n_touched
 
 
 @kernel
@@ -499,10 +499,8 @@ def _make_pair(
     token_starts: NDArray[np.int64],
     script_before: NDArray[np.int32],
 ) -> int:
-    """Make a pair with room for its list and push it, where it is hot and may be learned; return it, or -1."""
-    if count < state[THRESHOLD] or not is_allowed(
-        left, right, state[MAX_CHARS], token_data, token_starts, script_before
-    ):
+    """Make a pair with room for its list and push it, where it may be learned; return it, or -1."""
+    if not is_allowed(left, right, state[MAX_CHARS], token_data, token_starts, script_before):
         return -1
     pair = state[N_PAIRS]
     state[N_PAIRS] += 1
@@ -522,8 +520,7 @@ def _settle(
     pair: int,
     new_id: int,
     n_touched: int,
-    n_left: int,
-    n_right: int,
+    n_events: int,
     pairs: NDArray[np.int64],
     pair_slots: NDArray[np.int32],
     lists: NDArray[np.int32],
@@ -531,8 +528,7 @@ def _settle(
     state: NDArray[np.int64],
     neighbours: NDArray[np.int64],
     touched: NDArray[np.int32],
-    left_events: NDArray[np.int32],
-    right_events: NDArray[np.int32],
+    events: NDArray[np.int64],
     token_data: NDArray[np.uint8],
     token_starts: NDArray[np.int64],
     script_before: NDArray[np.int32],
@@ -542,39 +538,28 @@ def _settle(
     b = pairs[pair, KEY] & np.int64(0xFFFFFFFF)
     pairs[pair, COUNT] = 0
     for i in range(n_touched):
-        neighbour = np.int64(touched[i])
-        fields = neighbours[neighbour]
-        if fields[LEFT_OLD]:
-            _lower((neighbour << 32) | a, fields[LEFT_OLD], pairs, pair_slots)
-        if fields[RIGHT + LEFT_OLD]:
-            _lower((b << 32) | neighbour, fields[RIGHT + LEFT_OLD], pairs, pair_slots)
-        made = -1
-        if fields[LEFT_NEW]:
-            made = _make_pair(
-                neighbour, new_id, fields[LEFT_NEW], fields[LEFT_RECORDS],
-                pairs, pair_slots, heap, state, token_data, token_starts, script_before,
-            )  # fmt: skip
-        fields[LEFT_LAST] = made
-        made = -1
-        if fields[RIGHT + LEFT_NEW]:
-            made = _make_pair(
-                new_id, neighbour, fields[RIGHT + LEFT_NEW], fields[RIGHT + LEFT_RECORDS],
-                pairs, pair_slots, heap, state, token_data, token_starts, script_before,
-            )  # fmt: skip
-        fields[RIGHT + LEFT_LAST] = made
-    for i in range(n_left):
-        _list(neighbours[left_events[i, 0], LEFT_LAST], left_events[i, 1], pairs, lists)
-    for i in range(n_right):
-        _list(neighbours[right_events[i, 0], RIGHT + LEFT_LAST], right_events[i, 1], pairs, lists)
+        id_ = np.int64(touched[i])
+        if neighbours[id_, OLD]:
+            _lower((id_ << 32) | a, neighbours[id_, OLD], pairs, pair_slots)
+        if neighbours[id_, RIGHT + OLD]:
+            _lower((b << 32) | id_, neighbours[id_, RIGHT + OLD], pairs, pair_slots)
+        for side in (LEFT, RIGHT):
+            made = -1
+            if neighbours[id_, side + NEW] >= state[THRESHOLD]:
+                made = _make_pair(
+                    id_ if side == LEFT else new_id, new_id if side == LEFT else id_,
+                    neighbours[id_, side + NEW], neighbours[id_, side + N_RECORDS],
+                    pairs, pair_slots, heap, state, token_data, token_starts, script_before,
+                )  # fmt: skip
+            neighbours[id_, side + LAST] = made
+    for event in range(n_events):
+        made = neighbours[events[event, IDS] & np.int64(0xFFFFFFFF), events[event, SIDE] + LAST]
+        if made >= 0 and events[event, RECORD] >= 0:
+            lists[pairs[made, LIST_START] + pairs[made, LIST_LENGTH]] = events[event, RECORD]
+            pairs[made, LIST_LENGTH] += 1
     for i in range(n_touched):
-        neighbours[touched[i]] = 0
-
-
-@kernel
-def _list(pair: int, record: int, pairs: NDArray[np.int64], lists: NDArray[np.int32]) -> None:
-    if pair >= 0:
-        lists[pairs[pair, LIST_START] + pairs[pair, LIST_LENGTH]] = record
-        pairs[pair, LIST_LENGTH] += 1
+        for column in range(8):
+            neighbours[touched[i], column] = 0
 
 
 @kernel
@@ -598,8 +583,7 @@ def learn_tokens(
     state: NDArray[np.int64],
     neighbours: NDArray[np.int64],
     touched: NDArray[np.int32],
-    left_events: NDArray[np.int32],
-    right_events: NDArray[np.int32],
+    events: NDArray[np.int64],
     token_data: NDArray[np.uint8],
     token_starts: NDArray[np.int64],
     script_before: NDArray[np.int32],
@@ -636,22 +620,21 @@ def learn_tokens(
         right = pairs[pair, KEY] & np.int64(0xFFFFFFFF)
         length = token_starts[left + 1] - token_starts[left] + token_starts[right + 1] - token_starts[right]
         # A joined occurrence makes one new pair on either side at the most, and weighs at least one.
-        most = min(count, left_events.shape[0])
-        if state[LISTS_USED] + 2 * most > lists.size:
+        most = min(2 * count, events.shape[0])
+        if state[LISTS_USED] + most > lists.size:
             return NEED_LISTS
-        n_new = min(2 * most, 2 * (new_id + 1))
+        n_new = min(most, 2 * (new_id + 1))
         if state[N_PAIRS] + n_new > pairs.shape[0]:
             return NEED_PAIRS
         if token_starts[new_id] + length > token_data.size:
             return NEED_BYTES
         _drop_top(heap, state, pairs)
         _mint(left, right, new_id, token_data, token_starts)
-        n_touched, n_left, n_right, n_records = _join(
-            pair, new_id, records, pairs, lists, neighbours, touched, left_events, right_events
-        )
+        n_events, n_records = _join(pair, new_id, records, pairs, lists, events)
+        n_touched = _add_up(n_events, events, neighbours, touched)
         _settle(
-            pair, new_id, n_touched, n_left, n_right, pairs, pair_slots, lists, heap, state,
-            neighbours, touched, left_events, right_events, token_data, token_starts, script_before,
+            pair, new_id, n_touched, n_events, pairs, pair_slots, lists, heap, state,
+            neighbours, touched, events, token_data, token_starts, script_before,
         )  # fmt: skip
         learned[state[N_LEARNED], 0] = left
         learned[state[N_LEARNED], 1] = right
