@@ -345,8 +345,7 @@ class _Trainer:
 
     def counted_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return key, weight and number of occurrences of the adjacent pairs that may be learned, by key."""
-        longest = int(self.records.max(initial=1))
-        table = np.zeros((1 << (4 * longest + (1 << 16)).bit_length(), 3), np.int64)
+        table = np.zeros((1 << 17, 3), np.int64)
         record = n_pairs = 0
         while True:
             record, n_pairs = kernels.count_pairs(self.records, record, table, n_pairs)
