@@ -167,7 +167,12 @@ def _check_reachable(vocabulary: Vocabulary) -> Finding:
     detail = f"{n_found:,} of {vocabulary.n_ranks:,} tokens have a witness text"
     if found.textless_bytes:
         detail += f"; {len(found.textless_bytes)} single bytes occur in no UTF-8 text and are kept for arbitrary bytes"
-    return _found("reachable", detail, (f"{_named(vocabulary, rank)}: {why}" for rank, why in found.reasons.items()))
+    # A leading byte goes into longer tokens wherever it stands once all its 64 continuations are learned.
+    merged_on = [show(vocabulary.tokens[rank]) for rank in found.reasons if len(vocabulary.tokens[rank]) == 1]
+    if merged_on:
+        detail += f"; in UTF-8 text {', '.join(merged_on)} always merges on, and is kept for arbitrary bytes"
+    offenders = {rank: why for rank, why in found.reasons.items() if len(vocabulary.tokens[rank]) > 1}
+    return _found("reachable", detail, (f"{_named(vocabulary, rank)}: {why}" for rank, why in offenders.items()))
 
 
 def _check_base(vocabulary: Vocabulary, base: Vocabulary | None) -> Finding:
