@@ -1,0 +1,118 @@
+"""Kernels with every array access checked: numba leaves it off, so that a wrong index would read or write elsewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tokkit.kernels import strings
+
+ROOT = Path(__file__).parents[1]
+
+# Small, and through every branch: growth, long and short, scan and heap, re-indexing, a veto, no data. Whatever is compared
+# with the reference elsewhere is only run here; an index out of bounds raises IndexError.
+SCRIPT = r"""
+import random
+import numpy as np
+from tests.hostile import HOSTILE
+from tokkit import learn as learn_module
+from tokkit.counts import combine, count_texts, reweight
+from tokkit.counts_table import Counter, merged_rows, table_of
+from tokkit.encode import encode_pieces, merge_parts
+from tokkit.kernels import train
+from tokkit.learn import Veto, learn
+from tokkit.pretokenize import _KERNELS, PATTERNS, split_bytes
+from tokkit.vocabulary import Vocabulary
+
+try:
+    from tokkit.kernels.strings import find_bytes
+    find_bytes(np.zeros(3, np.uint8), 0, 2, np.zeros(0, np.uint8), np.zeros(1, np.int64), np.zeros(2, np.int32))
+except IndexError:
+    pass
+else:
+    raise SystemExit("bounds are not checked")
+
+rng = random.Random(256)
+texts = [*HOSTILE.values(), *("".join(rng.choices("ab 1'\n我𠀀é\u0301.", k=rng.randint(1, 30))) for _ in range(300))]
+for pattern in _KERNELS:
+    for text in texts:
+        assert b"".join(split_bytes(text.encode(), pattern)) == text.encode()
+
+pattern = PATTERNS["cl100k_base"]
+small = Counter(np.zeros(2, np.uint64), np.empty((1, 4), np.int64), np.empty(1, np.uint8))
+data = "".join(texts).encode()
+bounds = np.cumsum([0, *(len(text.encode()) for text in texts)])
+small.count(np.frombuffer(data, np.uint8), bounds, pattern, continues=False)
+table = table_of({("x", "y"): small}, pattern, {})
+again = count_texts(texts, pattern, language="z")
+both = reweight(combine([table, again]), {"*": 1})
+merged_rows(both)
+
+single = tuple(bytes([byte]) for byte in range(256))
+base = Vocabulary("bytes", pattern, single)
+for options in ({}, {"script": "Han"}, {"max_chars": 2, "min_pretokens": 2}, {"veto": Veto(frozenset(["ab"]))}):
+    try:
+        learned = learn(both, base, 60, **options)
+    except learn_module.NotEnoughDataError:
+        pass
+trainer = learn_module._Trainer.of(both, base, 400, "count")
+trainer.window = 5
+trainer.run(2, None, None)
+n_learned = int(trainer.state[train.N_LEARNED])
+starts = trainer.token_starts
+tokens = [trainer.token_data[starts[i] : starts[i + 1]].tobytes() for i in range(256, 256 + n_learned)]
+assert n_learned > 200
+
+vocabulary = Vocabulary("learned", pattern, single + tuple(tokens))
+assert (merge_parts(vocabulary)[256:] >= 0).all()
+pieces = [data[:length] for length in (0, 1, 2, 7, 8, 9, 95, 96, 97, 500, 5000)] + [b"ab" * 300, b"\xff" * 96]
+for shortcut in (True, False):
+    for piece, ids in zip(pieces, encode_pieces(vocabulary, pieces, shortcut=shortcut), strict=True):
+        assert b"".join(vocabulary.tokens[each] for each in ids) == piece
+print("bounds hold")
+"""
+
+
+@pytest.mark.slow
+def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path) -> None:
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert done.stdout == "bounds hold\n"
+
+
+@pytest.mark.parametrize("length", range(18))
+@pytest.mark.parametrize("after", [0, 1, 7, 8, 30])
+def test_words_at_the_end_of_an_array_are_read_no_further(length, after) -> None:
+    """Eight bytes at a time, though fewer may be left: neither what follows a string nor that nothing does shows."""
+    stretch = bytes(range(1, 1 + length))
+    expected = None
+    for before in (0, 3, 8):
+        for filling in (b"\0", b"\xff"):
+            data = np.frombuffer(filling * before + stretch + filling * after, np.uint8).copy()
+            value = strings_hash(data, before, before + length)
+            expected = value if expected is None else expected
+            assert value == expected, (before, filling)
+            row = strings.find_bytes(data, before, before + length, *indexed(stretch))
+            assert row == (0 if length else -1)
+
+
+def strings_hash(data: np.ndarray, start: int, stop: int) -> int:
+    return int(strings.hash_bytes(data, start, stop))
+
+
+def indexed(stretch: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return an index of one string and of one that differs in its last byte."""
+    other = stretch[:-1] + b"\xee" if stretch else b""
+    data = np.frombuffer(stretch + other, np.uint8)
+    starts = np.array([0, len(stretch), len(stretch) + len(other)], np.int64)
+    slots = np.full(8, -1, np.int32)
+    strings.index_strings(data, starts, slots)
+    return data, starts, slots
