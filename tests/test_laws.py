@@ -217,6 +217,16 @@ def test_a_special_id_that_typing_produces_is_named(tiny):
     assert found["dense ids"] == ("257 the end: a special token among the 262 ranks",)
 
 
+def test_names_that_are_no_text_are_named(tiny):
+    vocabulary = replace(tiny, special_tokens={"\ud800": 262, "": 263}, segments=())
+    assert broken(vocabulary) == {
+        "specials": (
+            "262 \ud800: the text holds a lone surrogate at character 0: U+D800",
+            "263 : the name is empty",
+        )
+    }
+
+
 @pytest.mark.parametrize(
     ("segments", "offender"),
     [
@@ -324,6 +334,16 @@ def test_a_character_that_others_take_apart_needs_a_longer_neighbour():
     }
 
 
+def test_a_single_byte_that_always_merges_on_is_told_and_breaks_nothing():
+    """The 256 bytes must stay, also E5 when all 64 bytes that may follow it are learned with it."""
+    vocabulary = vocabulary_of(*(b"\xe5" + bytes([second]) for second in range(0x80, 0xC0)))
+    assert broken(vocabulary) == {}
+    detail = finding_of("reachable", vocabulary).detail
+    assert detail.startswith("306 of 320 tokens have a witness text; 13 single bytes occur in no UTF-8 text and ")
+    assert detail.endswith("; in UTF-8 text \\xE5 always merges on, and is kept for arbitrary bytes")
+    assert witnesses(vocabulary).reasons == {0xE5: "in every text its neighbours take bytes away from it"}
+
+
 def test_a_neighbour_on_the_left_saves_a_token_too():
     """Every byte that may stand before B8 80 takes the B8, unless an `a` has taken E4 first."""
     before = [*range(0x80, 0xC0), 0xC2, *range(0xE0, 0xED), 0xEE, 0xEF, *range(0xF0, 0xF4)]
@@ -387,6 +407,7 @@ def test_code_points_by_their_bytes():
         assert ending_with(part) == expected, part
 
 
+@settings(derandomize=True)
 @given(st.text(max_size=4), st.data())
 def test_borders_and_unfinished_agree_with_the_decoder(text, data):
     encoded = text.encode()
@@ -418,13 +439,13 @@ def lawful(draw):
     return vocabulary_of(*learned, pattern=r"[\s\S]+")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15, derandomize=True)
 @given(lawful())
 def test_what_the_reference_learns_keeps_every_law(vocabulary):
     assert broken(pad(vocabulary, multiple=64).vocabulary, vocabulary) == {}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15, derandomize=True)
 @given(lawful(), st.data())
 def test_a_dropped_inner_token_breaks_closure(vocabulary, data):
     inner = {
@@ -447,7 +468,7 @@ def test_a_dropped_inner_token_breaks_closure(vocabulary, data):
     assert [int(offender.split(" ")[0]) for offender in offenders] == expected
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15, derandomize=True)
 @given(
     st.lists(
         st.sampled_from(sorted({(PROPER * 2).encode()[i:j] for i in range(12) for j in range(i + 2, 13)})),

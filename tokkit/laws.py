@@ -216,24 +216,28 @@ def _check_base_by_sha256(vocabulary: Vocabulary) -> Finding:
 
 
 def _check_specials(vocabulary: Vocabulary, *, can_merge: bool) -> Finding:
-    law = "specials"
-    names = vocabulary.special_tokens
+    if not can_merge:
+        return Finding("specials", None, NEEDS_BYTES)
+    special_ids = set(vocabulary.special_tokens.values())
     offenders = [
-        f"{token_id} {name}: is mergeable token {vocabulary.ranks[name.encode()]}"
-        for name, token_id in names.items()
-        if name.encode() in vocabulary.ranks
+        f"{token_id} {name}: {fault}"
+        for name, token_id in vocabulary.special_tokens.items()
+        if (fault := _fault_of_name(vocabulary, name, special_ids))
     ]
-    if names and can_merge:
-        ids = set(names.values())
-        typed = [encode(vocabulary, name) for name in names]
-        offenders += [
-            f"{token_id} {name}: typing the name gives special id {', '.join(map(str, sorted(ids.intersection(found))))}"
-            for (name, token_id), found in zip(names.items(), typed, strict=True)
-            if ids.intersection(found)
-        ]
-    if not can_merge and not offenders:
-        return Finding(law, None, NEEDS_BYTES)
-    return _found(law, f"{len(names):,} special tokens and spares; typing their names gives ordinary tokens", offenders)
+    detail = f"{len(vocabulary.special_tokens):,} special tokens and spares; typing their names gives ordinary tokens"
+    return _found("specials", detail, offenders)
+
+
+def _fault_of_name(vocabulary: Vocabulary, name: str, special_ids: set[int]) -> str | None:
+    try:
+        typed = encode(vocabulary, name)
+    except InputError as error:
+        return error.message
+    if len(typed) == 1 and typed[0] == vocabulary.ranks.get(name.encode()):
+        return f"is mergeable token {typed[0]}"
+    if special := sorted(special_ids.intersection(typed)):
+        return f"typing the name gives special id {', '.join(map(str, special))}"
+    return None if name else "the name is empty"
 
 
 def _check_segments(vocabulary: Vocabulary) -> Finding:
