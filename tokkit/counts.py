@@ -363,7 +363,7 @@ def _work(pipe: Connection, job: _Job) -> None:
         pipe.send(error)
         return
     tables = {
-        key: (counter.rows(), (counter.documents, counter.characters, counter.bytes))
+        key: (counter.rows(in_order=False), (counter.documents, counter.characters, counter.bytes))
         for key, counter in counters.items()
     }
     pipe.send((tables, skipped))

@@ -134,9 +134,10 @@ class Counter:
         documents: NDArray[np.int64],
     ) -> None:
         done = 0
+        hashes = np.empty(kernels.AHEAD, np.uint64)
         while True:
             done = kernels.count_pretokens(
-                data, starts, done, bounds, document, base, counts, documents,
+                data, starts, done, bounds, document, base, counts, documents, hashes,
                 self.slots, self.entries, self.arena, self.state,
             )  # fmt: skip
             if done == starts.size - 1:
@@ -153,8 +154,8 @@ class Counter:
         if not in_order:
             return self.arena[:used], starts, entries[:, kernels.COUNT].copy(), entries[:, kernels.DOCUMENTS].copy()
         order = np.arange(n_entries, dtype=np.int64)
-        work = np.empty((n_entries // 2 + 2, 3), np.int64)
-        kernels.sort_strings(self.arena, starts, order, np.empty(n_entries, np.uint64), work)
+        ranges, next_ranges = np.empty((2, n_entries // 2 + 2, 2), np.int64)
+        kernels.sort_strings(self.arena, starts, order, np.empty(n_entries, np.uint64), ranges, next_ranges)
         data = np.empty(used, np.uint8)
         sorted_starts = np.empty(n_entries + 1, np.int64)
         kernels.gather_strings(self.arena, starts, order, data, sorted_starts)

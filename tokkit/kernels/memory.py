@@ -32,6 +32,22 @@ def _load_word(typing_context: Any, data: Any, position: Any) -> Any:  # noqa: A
     return types.uint64(data, position), generate
 
 
+def _store_word(typing_context: Any, data: Any, position: Any, word: Any) -> Any:  # noqa: ARG001
+    """Write a uint64 to `data[position:position + 8]`, little-endian."""
+    if not (isinstance(data, types.Array) and data.dtype == types.uint8 and isinstance(position, types.Integer)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        index = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        pointer = cgutils.gep_inbounds(builder, array.data, index)
+        target = builder.bitcast(pointer, ir.IntType(64).as_pointer())
+        builder.store(context.cast(builder, arguments[2], signature.args[2], types.uint64), target, align=1)
+        return context.get_dummy_value()
+
+    return types.none(data, position, word), generate
+
+
 def _trailing_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
     """Return the number of zero bits below the lowest one of a uint64; 64 for zero."""
     if not isinstance(word, types.Integer):
@@ -42,6 +58,17 @@ def _trailing_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
         return builder.cttz(value, ir.Constant(ir.IntType(1), 0))
 
     return types.int64(word), generate
+
+
+def _swap_bytes(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
+    """Return a uint64 with its bytes in the opposite order: as numbers, words then compare as their bytes do."""
+    if not isinstance(word, types.Integer):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bswap(context.cast(builder, arguments[0], signature.args[0], types.uint64))
+
+    return types.uint64(word), generate
 
 
 def _prefetch(typing_context: Any, data: Any, position: Any) -> Any:  # noqa: ARG001
@@ -68,8 +95,16 @@ if TYPE_CHECKING:
         """Return `data[position:position + 8]` as a little-endian word."""
         ...
 
+    def store_word(data: NDArray[np.uint8], position: int, word: np.uint64) -> None:
+        """Write a word to `data[position:position + 8]`, little-endian."""
+        ...
+
     def trailing_zeros(word: np.uint64) -> int:
         """Return the number of zero bits below the lowest one; 64 for zero."""
+        ...
+
+    def swap_bytes(word: np.uint64) -> np.uint64:
+        """Return a word with its bytes in the opposite order."""
         ...
 
     def prefetch(data: NDArray[Any], position: int) -> None:
@@ -77,5 +112,7 @@ if TYPE_CHECKING:
         ...
 else:
     load_word = intrinsic(_load_word)
+    store_word = intrinsic(_store_word)
     trailing_zeros = intrinsic(_trailing_zeros)
+    swap_bytes = intrinsic(_swap_bytes)
     prefetch = intrinsic(_prefetch)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import kernel
-from tokkit.kernels.strings import equal_bytes, hash_bytes
+from tokkit.kernels.memory import load_word, prefetch, store_word, swap_bytes
+from tokkit.kernels.strings import equal_bytes, hash_bytes, tail_word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,8 @@ START = 0
 LENGTH_AND_DOCUMENT = 1
 COUNT = 2
 DOCUMENTS = 3
+
+AHEAD = 24  # pretokens between asking for a slot and looking it up
 
 LOW_HALF = np.uint64(0xFFFFFFFF)
 
@@ -69,6 +72,7 @@ def count_pretokens(
     document_base: int,
     counts: NDArray[np.int64],
     documents: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
     slots: NDArray[np.uint64],
     entries: NDArray[np.int64],
     arena: NDArray[np.uint8],
@@ -80,14 +84,29 @@ def count_pretokens(
     or after; documents are numbered from `document_base` (below 2**32 - 1), and a pretoken counts a document once, when its
     last document is another. Pretokens that were counted elsewhere bring `counts` and `documents`, empty for text.
 
-    The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each.
+    The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each. In a
+    large table a look-up misses the cache three times, at the slot, the entry and the bytes; so each is asked for some
+    pretokens ahead, with the hashes kept in `hashes: uint64[AHEAD]`, a ring.
     """
     mask = np.uint64(slots.size - 1)
-    for pretoken in range(first, starts.size - 1):
+    n_pretokens = starts.size - 1
+    for pretoken in range(first, min(first + AHEAD, n_pretokens)):
+        hashes[pretoken % AHEAD] = hash_bytes(data, starts[pretoken], starts[pretoken + 1])
+    for pretoken in range(first, n_pretokens):
         start = starts[pretoken]
         stop = starts[pretoken + 1]
         length = stop - start
-        value = hash_bytes(data, start, stop)
+        value = hashes[pretoken % AHEAD]
+        if pretoken + AHEAD < n_pretokens:
+            ahead = hash_bytes(data, starts[pretoken + AHEAD], starts[pretoken + AHEAD + 1])
+            hashes[pretoken % AHEAD] = ahead
+            prefetch(slots, ahead & mask)
+            found = slots[hashes[(pretoken + 2 * AHEAD // 3) % AHEAD] & mask]
+            if found != 0:
+                prefetch(entries, 4 * (np.int64(found & LOW_HALF) - 1))
+            found = slots[hashes[(pretoken + AHEAD // 3) % AHEAD] & mask]
+            if found != 0:
+                prefetch(arena, entries[np.int64(found & LOW_HALF) - 1, START])
         slot = value & mask
         found = slots[slot]
         entry = -1
@@ -115,7 +134,7 @@ def count_pretokens(
         seen = (length << 32) | np.int64(document_base + document)
         entries[entry, DOCUMENTS] += entries[entry, LENGTH_AND_DOCUMENT] != seen
         entries[entry, LENGTH_AND_DOCUMENT] = seen
-    return starts.size - 1
+    return n_pretokens
 
 
 @kernel
@@ -132,25 +151,30 @@ def rehash(entries: NDArray[np.int64], n_entries: int, arena: NDArray[np.uint8],
 
 
 @kernel
-def sort_keys(
+def _read_keys(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
     rows: NDArray[np.int64],
-    first: int,
-    last: int,
+    ranges: NDArray[np.int64],
+    n_ranges: int,
     depth: int,
     keys: NDArray[np.uint64],
 ) -> None:
-    """Write the eight bytes from `depth` on of the strings `rows[first:last]` to `keys`, big-endian, zero-padded."""
-    for i in range(first, last):
-        start = starts[rows[i]] + depth
-        stop = min(starts[rows[i] + 1], start + 8)
-        key = np.uint64(0)
-        shift = np.uint64(56)
-        for position in range(start, stop):
-            key |= np.uint64(data[position]) << shift
-            shift -= np.uint64(8)
-        keys[i] = key
+    """Write the eight bytes from `depth` on of each string in the ranges to `keys`, big-endian, zero-padded.
+
+    The rows are anywhere in memory, so what is ahead is asked for, whether it is in a range or not.
+    """
+    for each in range(n_ranges):
+        for i in range(ranges[each, 0], ranges[each, 1]):
+            if i + 16 < rows.size:
+                prefetch(starts, rows[i + 16])
+                prefetch(data, starts[rows[i + 8]] + depth)
+            start = starts[rows[i]] + depth
+            stop = starts[rows[i] + 1]
+            if start + 8 <= stop:
+                keys[i] = swap_bytes(load_word(data, start))
+            else:
+                keys[i] = swap_bytes(tail_word(data, start, stop))
 
 
 @kernel
@@ -209,51 +233,58 @@ def sort_strings(
     starts: NDArray[np.int64],
     rows: NDArray[np.int64],
     keys: NDArray[np.uint64],
-    todo: NDArray[np.int64],
+    ranges: NDArray[np.int64],
+    next_ranges: NDArray[np.int64],
 ) -> None:
     """Sort `rows` by their strings' bytes, a prefix before what it begins.
 
-    `keys` (n) and `todo` (n // 2 + 2, 3) are work space.
-
-    Eight bytes at a time: sort a range by its keys at one depth, then each run of equal keys at the next. In such a run,
-    zero padding makes a string that has ended equal to one that goes on with NUL bytes: those that have ended come first,
-    the shorter the earlier, and only the others go deeper.
+    `keys` (n), `ranges` and `next_ranges` (n // 2 + 2, 2) are work space. Eight bytes at a time: sort each range by its keys
+    at one depth, then each run of equal keys at the next. In such a run, zero padding makes a string that has ended equal to
+    one that goes on with NUL bytes: those that have ended come first, the shorter the earlier, and only the others go deeper.
     """
-    n_todo = 1
-    todo[0, 0] = 0
-    todo[0, 1] = rows.size
-    todo[0, 2] = 0
-    while n_todo > 0:
-        n_todo -= 1
-        first = todo[n_todo, 0]
-        last = todo[n_todo, 1]
-        depth = todo[n_todo, 2]
-        sort_keys(data, starts, rows, first, last, depth, keys)
-        _sort_range(keys, rows, first, last)
-        run = first
-        while run < last:
-            end = run + 1
-            while end < last and keys[end] == keys[run]:
-                end += 1
-            if end - run > 1:
-                ended = run
-                for i in range(run, end):
-                    if starts[rows[i] + 1] - starts[rows[i]] <= depth + 8:
-                        row = rows[i]
-                        rows[i] = rows[ended]
-                        j = ended - 1
-                        length = starts[row + 1] - starts[row]
-                        while j >= run and starts[rows[j] + 1] - starts[rows[j]] > length:
-                            rows[j + 1] = rows[j]
-                            j -= 1
-                        rows[j + 1] = row
-                        ended += 1
-                if end - ended > 1:
-                    todo[n_todo, 0] = ended
-                    todo[n_todo, 1] = end
-                    todo[n_todo, 2] = depth + 8
-                    n_todo += 1
-            run = end
+    ranges[0, 0] = 0
+    ranges[0, 1] = rows.size
+    n_ranges = 1
+    depth = 0
+    while n_ranges > 0:
+        _read_keys(data, starts, rows, ranges, n_ranges, depth, keys)
+        n_next = 0
+        for each in range(n_ranges):
+            last = ranges[each, 1]
+            _sort_range(keys, rows, ranges[each, 0], last)
+            run = ranges[each, 0]
+            while run < last:
+                end = run + 1
+                while end < last and keys[end] == keys[run]:
+                    end += 1
+                if end - run > 1:
+                    ended = _ended_first(starts, rows, run, end, depth + 8)
+                    if end - ended > 1:
+                        next_ranges[n_next, 0] = ended
+                        next_ranges[n_next, 1] = end
+                        n_next += 1
+                run = end
+        ranges, next_ranges = next_ranges, ranges
+        n_ranges = n_next
+        depth += 8
+
+
+@kernel
+def _ended_first(starts: NDArray[np.int64], rows: NDArray[np.int64], first: int, last: int, depth: int) -> int:
+    """Put the strings of a run that are no longer than `depth` first, by length; return where the others begin."""
+    ended = first
+    for i in range(first, last):
+        row = rows[i]
+        length = starts[row + 1] - starts[row]
+        if length <= depth:
+            rows[i] = rows[ended]
+            j = ended - 1
+            while j >= first and starts[rows[j] + 1] - starts[rows[j]] > length:
+                rows[j + 1] = rows[j]
+                j -= 1
+            rows[j + 1] = row
+            ended += 1
+    return ended
 
 
 @kernel
@@ -267,8 +298,18 @@ def gather_strings(
     """Write the strings `rows` one after the other to `out`, and where they start to `out_starts`."""
     used = 0
     for i in range(rows.size):
+        if i + 16 < rows.size:
+            prefetch(starts, rows[i + 16])
+            prefetch(data, starts[rows[i + 8]])
         out_starts[i] = used
-        for position in range(starts[rows[i]], starts[rows[i] + 1]):
+        position = starts[rows[i]]
+        stop = starts[rows[i] + 1]
+        while position + 8 <= stop:
+            store_word(out, used, load_word(data, position))
+            position += 8
+            used += 8
+        while position < stop:
             out[used] = data[position]
+            position += 1
             used += 1
     out_starts[rows.size] = used
