@@ -269,7 +269,8 @@ def _encode_ordinary(vocabulary: Vocabulary, text: str) -> list[int]:
         ) from None
     array = np.frombuffer(data, np.uint8)
     ids, _ = encode_arrays(vocabulary, array, split(array, vocabulary.pattern), shortcut=True)
-    return list(map(int, ids))
+    as_list: list[int] = ids.tolist()
+    return as_list
 
 
 def decode_bytes(vocabulary: Vocabulary, ids: Sequence[int]) -> bytes:
