@@ -952,3 +952,22 @@ def test_verify_makes_the_selection_of_the_provenance_anew(run, tmp_path, monkey
     assert code == 0
     assert err.startswith(f"base not compared: {tmp_path}/cl100k_base.tiktoken is not cl100k_base: sha256 ")
     assert err.endswith("padded: every law that was checked holds; not checked: base preserved\n")
+
+
+def test_report_calls_namesakes_by_their_paths(run, corpus_folder, two_vocabularies, tmp_path):
+    tiny, more = two_vocabularies
+    folder = tmp_path / "again"
+    folder.mkdir()
+    for suffix in (".tiktoken", ".json"):
+        (folder / f"more{suffix}").write_bytes(more.with_suffix(suffix).read_bytes())
+    again = folder / "more.tiktoken"
+    code, out, err = run("report", more, again, "--baseline", tiny, "--on", corpus_folder, *LABELS, "--json")
+    assert (code, err) == (0, "")
+    assert [each["name"] for each in json.loads(out)["vocabularies"]] == ["tiny", str(more), str(again)]
+
+
+def test_count_says_by_how_much_it_weighed(run, corpus_folder, tmp_path):
+    weights = tmp_path / "weights.toml"
+    weights.write_text('"en-*" = 1\nzh-law = 1\n', "utf-8")
+    code, _, err = run("count", corpus_folder, *LABELS, "--weights", weights, "-o", tmp_path / "weighed.parquet")
+    assert (code, err.splitlines()[-1]) == (0, "counts multiplied: en-books by 111, en-web by 111, zh-law by 100")

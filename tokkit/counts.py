@@ -41,6 +41,8 @@ __all__ = [
     "slice_weights",
 ]
 
+_BYTES_A_PROCESS = 16_000_000  # stored bytes that take about as long to count as a process takes to start
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -205,7 +207,8 @@ def count(
         files: from `tokkit.corpus.find`.
         labels: those that `find` had.
         pattern: a split pattern, or the name of a base that has it.
-        jobs: processes to count with; 0 is every core. With more than one, call from under `if __name__ == "__main__":`,
+        jobs: processes to count with; 0 is every core, or fewer where the files are too small to pay for a process. With more
+            than one, call from under `if __name__ == "__main__":`,
             because the processes import the calling script.
         on_error: as for `tokkit.corpus.parse`.
         sample: as for `tokkit.corpus.parse`.
@@ -217,9 +220,11 @@ def count(
         CorpusError: a document that cannot be read (`stop`), or a broken file.
     """
     pattern = pattern_of(pattern)
-    jobs = jobs or os.cpu_count() or 1
     job = _Job(labels, pattern, on_error, sample)
     total = 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
+    if jobs == 0:
+        cores = os.cpu_count() or 1
+        jobs = min(cores, 1 + total // _BYTES_A_PROCESS) if total else cores
     done = 0
 
     def blocks() -> Iterator[Block]:

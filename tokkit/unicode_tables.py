@@ -1,6 +1,6 @@
-"""Code points of the classes and scripts that tokkit asks for, in Unicode 16.0, as tiktoken 0.14 sees them.
+r"""Code points of the classes and scripts that tokkit asks for, in Unicode 16.0, as tiktoken 0.14 sees them.
 
-Generated: the answer of tiktoken's own regex engine for `\\p{NAME}` on every code point but surrogates. Pinned here, so that
+Generated: the answer of tiktoken's own regex engine for `\p{NAME}` on every code point but surrogates. Pinned here, so that
 a split and a script filter are the same on every machine, whatever Unicode version the installed `regex` follows;
 `tests/test_unicode.py` asks tiktoken again. Ranges are hexadecimal and inclusive.
 """

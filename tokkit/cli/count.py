@@ -61,7 +61,7 @@ def run(
         on_error=on_error.value,
         quiet=quiet,
     )
-    table = reweight(counted.table, shares) if shares else counted.table
+    weighed = reweight(counted.table, shares) if shares else None
     with outputs.writing(output):
-        save(table, output)
-    summary.tell(summary.of_counts(table, counted.skipped), as_json=as_json, quiet=quiet)
+        save(weighed or counted.table, output)
+    summary.tell(summary.of_counts(counted.table, counted.skipped, weighed), as_json=as_json, quiet=quiet)

@@ -66,6 +66,18 @@ def base_of(checked: Vocabulary, argument: str | None, *, quiet: bool) -> Vocabu
         return None
 
 
+def named_apart(arguments: Sequence[str], vocabularies: Sequence[Vocabulary]) -> list[Vocabulary]:
+    """Return vocabularies to compare: those that share a name are called by their arguments instead."""
+    from collections import Counter
+    from dataclasses import replace
+
+    names = Counter(vocabulary.name for vocabulary in vocabularies)
+    return [
+        replace(vocabulary, name=argument) if names[vocabulary.name] > 1 else vocabulary
+        for argument, vocabulary in zip(arguments, vocabularies, strict=True)
+    ]
+
+
 def names_vocabulary(argument: str) -> bool:
     """Return whether an argument names a vocabulary: a base, a .tiktoken file, a tokenizer.json or its folder."""
     from tokkit.bases import BASES

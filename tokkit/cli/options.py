@@ -48,7 +48,9 @@ OptionalOutput = Annotated[
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document on stdout.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the result as CSV on stdout.")]
-Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=0, help="Processes to use; 0 is every core.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=0, help="Processes to use; 0 is every core, as far as they pay.")
+]
 Pattern = Annotated[
     str | None,
     typer.Option("--pattern", metavar="NAME|REGEX", help="Split pattern: a base's name or a regular expression."),

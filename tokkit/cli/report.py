@@ -47,7 +47,7 @@ def run(
     for argument in vocabs:
         inputs.refuse_corpus(argument)
     shares = inputs.weights(weights)
-    measured = [inputs.vocabulary(argument, pattern) for argument in vocabs]
+    measured = inputs.named_apart(vocabs, [inputs.vocabulary(argument, pattern) for argument in vocabs])
     start = inputs.vocabulary(baseline, pattern)
     tables = inputs.tables_by_pattern(
         on,

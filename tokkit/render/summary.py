@@ -114,14 +114,21 @@ def of_renaming(names: Mapping[str, str], vocabulary: Vocabulary) -> Summary:
     return Summary(lines, {"vocabulary": of_vocabulary(vocabulary), "renamed": renamed})
 
 
-def of_counts(table: CountsTable, skipped: Sequence[CorpusError]) -> Summary:
-    """Return what `count` counted, in all and for each slice, and what it skipped."""
+def of_counts(table: CountsTable, skipped: Sequence[CorpusError], weighed: CountsTable | None = None) -> Summary:
+    """Return what `count` counted, in all and for each slice, what it skipped, and by how much it was weighed."""
     documents = sum(part.documents for part in table.slices)
     size = f"{talk.counted(documents, 'document')}, {talk.size(table.n_bytes)}"
     lines = [f"counted {size}, in {talk.counted(len(table.slices), 'slice')}: {talk.counted(len(table), 'row')}"]
     if skipped:
         lines.append(f"skipped {talk.counted(len(skipped), 'document')}:")
         lines += [f"  {error}" for error in skipped[:FIRST]] + ["  ..."] * (len(skipped) > FIRST)
+    if weighed is not None:
+        totals = {part.key: part for part in weighed.slices}
+        factors = [
+            (part.name, totals[part.key].bytes // part.bytes if part.key in totals and part.bytes else 0)
+            for part in table.slices
+        ]
+        lines.append(f"counts multiplied: {', '.join(f'{name} by {factor:,}' for name, factor in factors)}")
     document = {
         "pattern": table.pattern,
         "rows": len(table),
@@ -135,6 +142,7 @@ def of_counts(table: CountsTable, skipped: Sequence[CorpusError]) -> Summary:
             }
             for part in table.slices
         ],
+        "factors": None if weighed is None else dict(factors),
         "skipped": [{"file": error.path, "line": error.line, "byte": error.byte_offset} for error in skipped],
     }
     return Summary(tuple(lines), document)
