@@ -4,7 +4,10 @@ PYTHON ?= python3
 PY := .venv/bin/python
 TOKKIT := $(PY) -m tokkit
 RECIPE ?= vocab/internlm2.toml
-ON ?= sample
+BUILT := build/$(basename $(notdir $(RECIPE)))/$(basename $(notdir $(RECIPE))).tiktoken
+ON ?= tokkit/data/sample
+# Where the labels of a corpus come from, as `tokkit report` takes it.
+LABELS ?= $(if $(findstring tokkit/data/sample,$(ON)),--path-pattern '{language}-{domain}.jsonl')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup vocab report test lint format bench clean kernels
@@ -15,11 +18,11 @@ help: ## print the targets
 setup: .venv/dev-installed ## make .venv and install everything that development needs
 
 vocab: .venv/installed kernels ## build, verify and measure the vocabulary of RECIPE (vocab/internlm2.toml)
-	$(TOKKIT) build $(RECIPE)
-	$(TOKKIT) verify build/$(basename $(notdir $(RECIPE)))/$(basename $(notdir $(RECIPE))).tiktoken
+	@$(TOKKIT) build $(RECIPE)
+	@$(TOKKIT) verify $(BUILT)
 
-report: vocab ## measure it once more on ON: the bundled sample, or counts or a corpus of yours
-	$(TOKKIT) report build/$(basename $(notdir $(RECIPE)))/$(basename $(notdir $(RECIPE))).tiktoken --on $(ON)
+report: vocab ## measure it on ON, a counts table or corpus of yours (the bundled sample)
+	@$(TOKKIT) report $(BUILT) --on "$(ON)" $(LABELS)
 
 test: .venv/dev-installed kernels ## run every test
 	$(PY) -m pytest -n 2
