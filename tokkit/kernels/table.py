@@ -24,6 +24,7 @@ LENGTH_AND_DOCUMENT = 1
 COUNT = 2
 DOCUMENTS = 3
 
+LARGE = 1 << 18  # slots, which is 2 MB: what a core's own cache holds
 AHEAD = 24  # pretokens between asking for a slot and looking it up
 
 LOW_HALF = np.uint64(0xFFFFFFFF)
@@ -86,18 +87,20 @@ def count_pretokens(
 
     The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each. In a
     large table a look-up misses the cache three times, at the slot, the entry and the bytes; so each is asked for some
-    pretokens ahead, with the hashes kept in `hashes: uint64[AHEAD]`, a ring.
+    pretokens ahead, with the hashes kept in `hashes: uint64[AHEAD]`, a ring. In a small one that would only cost.
     """
     mask = np.uint64(slots.size - 1)
     n_pretokens = starts.size - 1
-    for pretoken in range(first, min(first + AHEAD, n_pretokens)):
-        hashes[pretoken % AHEAD] = hash_bytes(data, starts[pretoken], starts[pretoken + 1])
+    large = slots.size > LARGE
+    if large:
+        for pretoken in range(first, min(first + AHEAD, n_pretokens)):
+            hashes[pretoken % AHEAD] = hash_bytes(data, starts[pretoken], starts[pretoken + 1])
     for pretoken in range(first, n_pretokens):
         start = starts[pretoken]
         stop = starts[pretoken + 1]
         length = stop - start
-        value = hashes[pretoken % AHEAD]
-        if pretoken + AHEAD < n_pretokens:
+        value = hashes[pretoken % AHEAD] if large else hash_bytes(data, start, stop)
+        if large and pretoken + AHEAD < n_pretokens:
             ahead = hash_bytes(data, starts[pretoken + AHEAD], starts[pretoken + AHEAD + 1])
             hashes[pretoken % AHEAD] = ahead
             prefetch(slots, ahead & mask)
