@@ -1,6 +1,6 @@
 """Recipes: the whole chain in one TOML file, checked strictly before anything runs.
 
-The sections stand in the order of the chain: `[base]` is cut, each `[[learn]]` continues it, each `[[merge]]` appends to it,
+The sections stand in the order of the chain: `[base]` is cut, each `[[merge]]` appends to it, each `[[learn]]` continues it,
 `[pad]` brings it to its size, `[report]` says on which text it is measured. `[published]` holds the sizes that somebody
 published for it; they are compared with what comes out, and never used.
 """
@@ -43,6 +43,19 @@ class BaseSection(Section, frozen=True, kw_only=True):
     fill: bool = False
 
 
+class MergeSection(Section, frozen=True, kw_only=True):
+    """`[[merge]]`: as `tokkit merge` with one word list or one vocabulary; bridges come on top.
+
+    It comes before the learning, so that all sizes are known before anything is learned.
+    """
+
+    label: Label
+    words: str | None = None
+    vocabulary: str | None = None
+    pattern: str | None = None
+    script: str | None = None
+
+
 class LabelsSection(Section, frozen=True, kw_only=True):
     """Where the labels of corpus files come from: as the options of `tokkit count`."""
 
@@ -69,16 +82,6 @@ class LearnSection(LabelsSection, frozen=True, kw_only=True):
     min_pretokens: Positive = 1
     veto: str | None = None
     weigh_by: Literal["count", "documents"] = "count"
-
-
-class MergeSection(Section, frozen=True, kw_only=True):
-    """`[[merge]]`: as `tokkit merge` with one word list or one vocabulary; bridges come on top."""
-
-    label: Label
-    words: str | None = None
-    vocabulary: str | None = None
-    pattern: str | None = None
-    script: str | None = None
 
 
 class PadSection(Section, frozen=True, kw_only=True):
@@ -114,8 +117,8 @@ class Recipe(Section, frozen=True, kw_only=True):
 
     name: Label
     base: BaseSection
-    learn: tuple[LearnSection, ...] = ()
     merge: tuple[MergeSection, ...] = ()
+    learn: tuple[LearnSection, ...] = ()
     pad: PadSection = PadSection()
     report: ReportSection = ReportSection()
     published: PublishedSection | None = None

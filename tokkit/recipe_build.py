@@ -112,7 +112,11 @@ def prepare(recipe: Recipe, folder: str | Path) -> Plan:
     Raises:
         TokkitError: as `tokkit.bases.load_base`, `tokkit.select.select` and `tokkit.recipe_plan.plan`.
     """
-    return plan(recipe, _select(recipe, _base(recipe, Path(folder))))
+    folder = Path(folder)
+    selection = _select(recipe, _base(recipe, folder))
+    sources = [source_of_merge(section, folder)[1] for section in recipe.merge]
+    merged = merge(selection.vocabulary, sources).vocabulary if sources else selection.vocabulary
+    return plan(recipe, selection, merged)
 
 
 def build(
@@ -154,13 +158,11 @@ def build(
         pack_selection,
         unpack_selection,
     )
-    plan(recipe, selection)  # sizes that do not add up are told now, not after the learning
     run.done("select", f"{selection.kept:,} tokens", cached=cached)
-    vocabulary = selection.vocabulary
+    vocabulary = _merged(run, selection.vocabulary) if recipe.merge else selection.vocabulary
+    plan(recipe, selection, vocabulary)  # sizes that do not add up are told now, not after the learning
     for section in recipe.learn:
         vocabulary = _learned(run, vocabulary, section)
-    if recipe.merge:
-        vocabulary = _merged(run, vocabulary)
     padding = padded(recipe, vocabulary)
     run.done("pad", padding.arithmetic, cached=False)
     vocabulary = replace(padding.vocabulary, name=recipe.name)

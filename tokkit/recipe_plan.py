@@ -24,41 +24,40 @@ class Plan:
     Attributes:
         name: the recipe's.
         steps: step -> what it will do, in order.
-        n_vocab: how many entries come out; None where merging decides it, because bridges come on top.
+        n_vocab: how many entries come out.
         notes: how the published sizes add up.
     """
 
     name: str
     steps: tuple[tuple[str, str], ...]
-    n_vocab: int | None
+    n_vocab: int
     notes: tuple[str, ...]
 
 
-def plan(recipe: Recipe, selection: Selection) -> Plan:
+def plan(recipe: Recipe, selection: Selection, merged: Vocabulary) -> Plan:
     """Return the plan of a recipe.
 
     Args:
         recipe: the recipe.
         selection: what its `[base]` selects.
+        merged: the selection with the tokens of the `[[merge]]` sections.
 
     Raises:
         SizeError: an exact number of spares that does not divide.
         InputError: names of special tokens that cannot be.
     """
     steps = [("select", _select_line(recipe.base, selection))]
-    total = selection.kept
+    total = len(merged.tokens)
+    if recipe.merge:
+        of = ", ".join(f"{section.label} from {_last(section.words or section.vocabulary)}" for section in recipe.merge)
+        gained = total - selection.kept
+        steps.append(("merge", f"{of}, with bridges: {selection.kept:,} + {gained:,} = {total:,}"))
     for section in recipe.learn:
         steps.append((f"learn {section.label}", _learn_line(section, total)))
         total += section.size
-    for merged in recipe.merge:
-        of = f" of script {merged.script}" if merged.script else ""
-        steps.append((f"merge {merged.label}", f"the tokens{of} of {merged.words or merged.vocabulary}, and bridges"))
-    if recipe.merge:
-        steps.append(("pad", f"to a multiple of {recipe.pad.multiple * recipe.pad.tensor_parallel:,}"))
-        return Plan(recipe.name, (*steps, _report_line(recipe)), None, notes(recipe))
-    padding = padded(recipe, _stand_in(recipe, selection.vocabulary))
-    steps.append(("pad", padding.arithmetic))
-    return Plan(recipe.name, (*steps, _report_line(recipe)), padding.vocabulary.n_vocab, notes(recipe))
+    padding = padded(recipe, _stand_in(recipe, merged))
+    steps += [("pad", padding.arithmetic), _report_line(recipe)]
+    return Plan(recipe.name, tuple(steps), padding.vocabulary.n_vocab, notes(recipe))
 
 
 def padded(recipe: Recipe, vocabulary: Vocabulary) -> Padding:
@@ -137,22 +136,26 @@ def _select_line(section: BaseSection, selection: Selection) -> str:
 
 def _learn_line(section: LearnSection, total: int) -> str:
     sources = (section.lexicon, section.words, section.counts, section.corpus)
-    names = ", ".join(name.rpartition("/")[2] for each in sources for name in texts(each))
+    names = ", ".join(_last(name) for each in sources for name in texts(each))
     of = f" of script {section.script}" if section.script else ""
     return f"{section.size:,} tokens{of} from {names}: {total:,} + {section.size:,} = {total + section.size:,}"
 
 
 def _report_line(recipe: Recipe) -> tuple[str, str]:
-    on = ", ".join(name.rpartition("/")[2] for name in texts(recipe.report.on)) or "the bundled sample"
+    on = ", ".join(_last(name) for name in texts(recipe.report.on)) or "the bundled sample"
     return "report", f"on {on}, against {recipe.report.baseline}"
 
 
-def _stand_in(recipe: Recipe, base: Vocabulary) -> Vocabulary:
+def _last(path: str | None) -> str:
+    return (path or "").rpartition("/")[2]
+
+
+def _stand_in(recipe: Recipe, merged: Vocabulary) -> Vocabulary:
     """Return the vocabulary that will come out, with stand-ins that are no UTF-8 for the tokens that are not learned yet."""
-    tokens = list(base.tokens)
-    segments = list(base.segments)
+    tokens = list(merged.tokens)
+    segments = list(merged.segments)
     for section in recipe.learn:
         start = len(tokens)
         tokens += [b"\xff\xff" + str(number).encode() for number in range(start, start + section.size)]
         segments.append(Segment(f"learned:{section.label}", start, len(tokens)))
-    return base.with_step({}, tokens=tuple(tokens), segments=tuple(segments))
+    return merged.with_step({}, tokens=tuple(tokens), segments=tuple(segments))
