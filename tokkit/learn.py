@@ -16,7 +16,9 @@ import regex
 from tokkit.counts_table import grown, merged_rows
 from tokkit.encode import encode_arrays, flatten, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotEnoughDataError, SizeError
+from tokkit.kernels import records as record_kernels
 from tokkit.kernels import train as kernels
+from tokkit.kernels.allowed import mark_allowed
 from tokkit.unicode import script_table
 
 if TYPE_CHECKING:
@@ -348,15 +350,13 @@ class _Trainer:
         table = np.zeros((1 << 17, 3), np.int64)
         record = n_pairs = 0
         while True:
-            record, n_pairs = kernels.count_pairs(self.records, record, table, n_pairs)
+            record, n_pairs = record_kernels.count_pairs(self.records, record, table, n_pairs)
             if record >= self.records.size:
                 break
             larger = np.zeros((2 * table.shape[0], 3), np.int64)
-            kernels.move_pairs(table, larger)
+            record_kernels.move_pairs(table, larger)
             table = larger
-        kernels.mark_allowed(
-            table, int(self.state[kernels.MAX_CHARS]), self.token_data, self.token_starts, self.script_before
-        )
+        mark_allowed(table, int(self.state[kernels.MAX_CHARS]), self.token_data, self.token_starts, self.script_before)
         allowed = table[np.flatnonzero(table[:, 1])]
         return allowed[:, 0] - 1, allowed[:, 1], allowed[:, 2]
 
@@ -369,8 +369,8 @@ def _records_of(table: CountsTable, base: Vocabulary, weigh_by: str) -> NDArray[
     for first in range(0, weights.size, _PRETOKENS_AT_ONCE):
         last = min(first + _PRETOKENS_AT_ONCE, weights.size)
         ids, id_starts = encode_arrays(base, data, starts[first : last + 1], shortcut=True)
-        part = np.empty(ids.size + kernels.HEADER * (last - first), np.int32)
-        used = kernels.fill_records(ids, id_starts, weights[first:last], part)
+        part = np.empty(ids.size + record_kernels.HEADER * (last - first), np.int32)
+        used = record_kernels.fill_records(ids, id_starts, weights[first:last], part)
         parts.append(part[:used].copy())
     records = np.concatenate(parts) if parts else np.empty(0, np.int32)
     if records.size >= 1 << 31:

@@ -1,8 +1,6 @@
 """Continued BPE on base-encoded pretokens that are joined in place.
 
-Pretokens are records in one array `records: int32`: how many symbols it has now, how many it had at first, the two halves of
-its weight, then the symbols: one or two cache lines, which is all that a merge touches of a pretoken. A record is named by
-where it begins.
+Pretokens are records: see `tokkit.kernels.records`.
 
 Only hot pairs are known: those counted `THRESHOLD` times or more when they came about. A pair comes about at one moment:
 all occurrences of (x, c) are made when the younger of x and c is, because a token is only made when it is learned. From then on
@@ -21,14 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tokkit.kernels.allowed import is_allowed
 from tokkit.kernels.jit import kernel
 from tokkit.kernels.memory import prefetch
-from tokkit.kernels.strings import HASH_FACTOR
+from tokkit.kernels.records import HEADER, pair_slot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-HEADER = 4  # int32s before the symbols of a record
 PREFETCH_AHEAD = 12  # records: far enough to hide a cache miss behind the work on those before
 
 KEY = 0
@@ -62,13 +60,12 @@ N_BASE = 2
 N_PAIRS = 3
 HEAP_SIZE = 4
 LISTS_USED = 5
-BYTES_USED = 6
-THRESHOLD = 7
-MIN_PRETOKENS = 8
-ASK = 9
-CANDIDATE = 10
-MAX_CHARS = 11
-N_STATE = 12
+THRESHOLD = 6
+MIN_PRETOKENS = 7
+ASK = 8
+CANDIDATE = 9
+MAX_CHARS = 10
+N_STATE = 11
 
 DONE = 0
 NO_HOT_PAIR = 1
@@ -79,168 +76,10 @@ NEED_BYTES = 5
 
 
 @kernel
-def weight_of(records: NDArray[np.int32], record: int) -> int:
-    """Return the weight of a record, put together from its halves."""
-    return (np.int64(records[record + 3]) << 32) | (np.int64(records[record + 2]) & np.int64(0xFFFFFFFF))
-
-
-@kernel
-def fill_records(
-    ids: NDArray[np.int32], id_starts: NDArray[np.int64], weights: NDArray[np.int64], records: NDArray[np.int32]
-) -> int:
-    """Write the pretokens of two symbols or more that weigh anything as records; return how much of `records` they take."""
-    used = 0
-    for row in range(weights.size):
-        n_symbols = id_starts[row + 1] - id_starts[row]
-        if n_symbols < 2 or weights[row] <= 0:
-            continue
-        records[used] = n_symbols
-        records[used + 1] = n_symbols
-        records[used + 2] = np.int32(weights[row] & np.int64(0xFFFFFFFF))
-        records[used + 3] = np.int32(weights[row] >> 32)
-        for i in range(n_symbols):
-            records[used + HEADER + i] = ids[id_starts[row] + i]
-        used += HEADER + n_symbols
-    return used
-
-
-@kernel
-def _slot_of(key: int, n_slots: int) -> np.uint64:
-    value = np.uint64(key) * HASH_FACTOR
-    return (value ^ (value >> np.uint64(32))) & np.uint64(n_slots - 1)
-
-
-@kernel
-def count_pairs(records: NDArray[np.int32], first: int, table: NDArray[np.int64], n_pairs: int) -> tuple[int, int]:
-    """Count the adjacent pairs of the records from `first` on; return the record that found no room, and the pairs so far.
-
-    `table: int64[2**k, 3]` holds key + 1 (0 is empty), weight, and number of occurrences; at most half full.
-    """
-    mask = np.uint64(table.shape[0] - 1)
-    record = first
-    while record < records.size:
-        length = records[record]
-        if 2 * (n_pairs + length) > table.shape[0]:
-            return record, n_pairs
-        weight = weight_of(records, record)
-        symbol = record + HEADER
-        for i in range(length - 1):
-            key = (np.int64(records[symbol + i]) << 32) | np.int64(records[symbol + i + 1])
-            slot = _slot_of(key, table.shape[0])
-            while table[slot, 0] != key + 1:
-                if table[slot, 0] == 0:
-                    table[slot, 0] = key + 1
-                    n_pairs += 1
-                    break
-                slot = (slot + np.uint64(1)) & mask
-            table[slot, 1] += weight
-            table[slot, 2] += 1
-        record += HEADER + records[record + 1]
-    return record, n_pairs
-
-
-@kernel
-def move_pairs(table: NDArray[np.int64], larger: NDArray[np.int64]) -> None:
-    """Move a table of counted pairs into a larger, empty one."""
-    mask = np.uint64(larger.shape[0] - 1)
-    for i in range(table.shape[0]):
-        if table[i, 0]:
-            slot = _slot_of(table[i, 0] - 1, larger.shape[0])
-            while larger[slot, 0]:
-                slot = (slot + np.uint64(1)) & mask
-            larger[slot, 0] = table[i, 0]
-            larger[slot, 1] = table[i, 1]
-            larger[slot, 2] = table[i, 2]
-
-
-@kernel
-def is_allowed(
-    left: int,
-    right: int,
-    max_chars: int,
-    token_data: NDArray[np.uint8],
-    token_starts: NDArray[np.int64],
-    script_before: NDArray[np.int32],
-) -> bool:
-    """Tell whether the concatenation of two ids may be a learned token.
-
-    `script_before[p]` is the number of the script's code points below p (0x110001 entries; empty: any script). Then a token
-    is whole characters of the script, or the leading bytes of a single one. `max_chars` bounds the characters begun.
-    """
-    left_length = token_starts[left + 1] - token_starts[left]
-    length = left_length + token_starts[right + 1] - token_starts[right]
-    characters = 0
-    position = 0
-    while position < length:
-        lead = np.int64(_byte_of(left, right, left_length, position, token_data, token_starts))
-        characters += lead & 0xC0 != 0x80
-        if script_before.size == 0:
-            position += 1
-            continue
-        if lead < 0x80:
-            n_bytes, code_point, least = 1, lead, 0
-        elif 0xC2 <= lead < 0xE0:
-            n_bytes, code_point, least = 2, lead & 0x1F, 0x80
-        elif 0xE0 <= lead < 0xF0:
-            n_bytes, code_point, least = 3, lead & 0x0F, 0x800
-        elif 0xF0 <= lead < 0xF5:
-            n_bytes, code_point, least = 4, lead & 0x07, 0x10000
-        else:
-            return False
-        if position and position + n_bytes > length:
-            return False  # whole characters and then a part of one
-        present = min(n_bytes, length - position)
-        for i in range(1, present):
-            byte = np.int64(_byte_of(left, right, left_length, position + i, token_data, token_starts))
-            if byte & 0xC0 != 0x80:
-                return False
-            code_point = (code_point << 6) | (byte & 0x3F)
-        missing = 6 * (n_bytes - present)
-        first = max(code_point << missing, least)
-        last = min((code_point + 1) << missing, 0x110000)
-        if first >= last or script_before[last] == script_before[first]:
-            return False
-        position += present
-    return characters <= max_chars
-
-
-@kernel
-def _byte_of(
-    left: int,
-    right: int,
-    left_length: int,
-    position: int,
-    token_data: NDArray[np.uint8],
-    token_starts: NDArray[np.int64],
-) -> np.uint8:
-    if position < left_length:
-        return token_data[token_starts[left] + position]
-    return token_data[token_starts[right] + position - left_length]
-
-
-@kernel
-def mark_allowed(
-    table: NDArray[np.int64],
-    max_chars: int,
-    token_data: NDArray[np.uint8],
-    token_starts: NDArray[np.int64],
-    script_before: NDArray[np.int32],
-) -> None:
-    """Set the weight of every counted pair that may not be learned to 0."""
-    for i in range(table.shape[0]):
-        if table[i, 0]:
-            key = table[i, 0] - 1
-            if not is_allowed(
-                key >> 32, key & np.int64(0xFFFFFFFF), max_chars, token_data, token_starts, script_before
-            ):
-                table[i, 1] = 0
-
-
-@kernel
 def find_pair(key: int, pairs: NDArray[np.int64], pair_slots: NDArray[np.int32]) -> int:
     """Return the hot pair with this key, or -1."""
     mask = np.uint64(pair_slots.size - 1)
-    slot = _slot_of(key, pair_slots.size)
+    slot = pair_slot(key, pair_slots.size)
     while pair_slots[slot] >= 0:
         if pairs[pair_slots[slot], KEY] == key:
             return int(pair_slots[slot])
@@ -252,7 +91,7 @@ def find_pair(key: int, pairs: NDArray[np.int64], pair_slots: NDArray[np.int32])
 def place_pair(key: int, pair: int, pair_slots: NDArray[np.int32]) -> None:
     """Let `pair_slots` find a pair that it does not know."""
     mask = np.uint64(pair_slots.size - 1)
-    slot = _slot_of(key, pair_slots.size)
+    slot = pair_slot(key, pair_slots.size)
     while pair_slots[slot] >= 0:
         slot = (slot + np.uint64(1)) & mask
     pair_slots[slot] = pair

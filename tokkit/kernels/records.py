@@ -1,0 +1,96 @@
+"""Base-encoded pretokens as records, and their adjacent pairs counted.
+
+Records stand one after the other in `records: int32`: how many symbols one has now, how many it had at first, the two halves
+of its weight, then the symbols: one or two cache lines, which is all that a merge touches of a pretoken. A record is named by
+where it begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokkit.kernels.jit import kernel
+from tokkit.kernels.strings import HASH_FACTOR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HEADER = 4  # int32s before the symbols of a record
+
+
+@kernel
+def weight_of(records: NDArray[np.int32], record: int) -> int:
+    """Return the weight of a record, put together from its halves."""
+    return (np.int64(records[record + 3]) << 32) | (np.int64(records[record + 2]) & np.int64(0xFFFFFFFF))
+
+
+@kernel
+def fill_records(
+    ids: NDArray[np.int32], id_starts: NDArray[np.int64], weights: NDArray[np.int64], records: NDArray[np.int32]
+) -> int:
+    """Write the pretokens of two symbols or more that weigh anything as records; return how much of `records` they take."""
+    used = 0
+    for row in range(weights.size):
+        n_symbols = id_starts[row + 1] - id_starts[row]
+        if n_symbols < 2 or weights[row] <= 0:
+            continue
+        records[used] = n_symbols
+        records[used + 1] = n_symbols
+        records[used + 2] = np.int32(weights[row] & np.int64(0xFFFFFFFF))
+        records[used + 3] = np.int32(weights[row] >> 32)
+        for i in range(n_symbols):
+            records[used + HEADER + i] = ids[id_starts[row] + i]
+        used += HEADER + n_symbols
+    return used
+
+
+@kernel
+def pair_slot(key: int, n_slots: int) -> np.uint64:
+    """Return where to look for the pair `left << 32 | right` first, in a table of 2**k slots."""
+    value = np.uint64(key) * HASH_FACTOR
+    return (value ^ (value >> np.uint64(32))) & np.uint64(n_slots - 1)
+
+
+@kernel
+def count_pairs(records: NDArray[np.int32], first: int, table: NDArray[np.int64], n_pairs: int) -> tuple[int, int]:
+    """Count the adjacent pairs of the records from `first` on; return the record that found no room, and the pairs so far.
+
+    `table: int64[2**k, 3]` holds key + 1 (0 is empty), weight, and number of occurrences; at most half full.
+    """
+    mask = np.uint64(table.shape[0] - 1)
+    record = first
+    while record < records.size:
+        length = records[record]
+        if 2 * (n_pairs + length) > table.shape[0]:
+            return record, n_pairs
+        weight = weight_of(records, record)
+        symbol = record + HEADER
+        for i in range(length - 1):
+            key = (np.int64(records[symbol + i]) << 32) | np.int64(records[symbol + i + 1])
+            slot = pair_slot(key, table.shape[0])
+            while table[slot, 0] != key + 1:
+                if table[slot, 0] == 0:
+                    table[slot, 0] = key + 1
+                    n_pairs += 1
+                    break
+                slot = (slot + np.uint64(1)) & mask
+            table[slot, 1] += weight
+            table[slot, 2] += 1
+        record += HEADER + records[record + 1]
+    return record, n_pairs
+
+
+@kernel
+def move_pairs(table: NDArray[np.int64], larger: NDArray[np.int64]) -> None:
+    """Move a table of counted pairs into a larger, empty one."""
+    mask = np.uint64(larger.shape[0] - 1)
+    for i in range(table.shape[0]):
+        if table[i, 0]:
+            slot = pair_slot(table[i, 0] - 1, larger.shape[0])
+            while larger[slot, 0]:
+                slot = (slot + np.uint64(1)) & mask
+            larger[slot, 0] = table[i, 0]
+            larger[slot, 1] = table[i, 1]
+            larger[slot, 2] = table[i, 2]
