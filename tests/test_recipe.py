@@ -217,7 +217,8 @@ def test_a_release_is_whole_and_every_runtime_agrees(recipe, tmp_path):
     again = huggingface.load(tmp_path / "out")
     assert (again.tokens, again.special_tokens) == (vocabulary.tokens, vocabulary.special_tokens)
     runtime = tokenizers.Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
-    for text in ("你好，世界。", "We train 模型 2024\n", "<|fim|> a"):
+    runtime.encode_special_tokens = True  # as the card says
+    for text in ("你好，世界。", "We train 模型 2024\n", "a<|end|> <|spare_0|>"):
         assert runtime.encode(text).ids == vocabulary.encode(text) == vocabulary.to_tiktoken().encode_ordinary(text)
 
 

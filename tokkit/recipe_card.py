@@ -35,12 +35,13 @@ def _lines(build: Build) -> Iterator[str]:
     yield ""
     yield "from tokenizers import Tokenizer"
     yield 'tokenizer = Tokenizer.from_file("tokenizer.json")'
+    yield "tokenizer.encode_special_tokens = True  # else the name of a special token in a text becomes the token"
     yield ""
     yield "from transformers import AutoTokenizer"
     yield 'tokenizer = AutoTokenizer.from_pretrained(".")'
     yield "```"
     yield ""
-    yield "All three give the same ids. The names of special tokens in a text are text unless the caller asks otherwise."
+    yield "All three give the same ids, and the name of a special token in a text is text (tiktoken: `encode_ordinary`)."
     yield ""
     yield "## Ids"
     yield ""
