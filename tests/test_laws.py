@@ -169,6 +169,14 @@ def test_a_pattern_that_leaves_text_out_is_named():
     assert finding.offenders == (r"\p{L}+",)
 
 
+def test_a_leading_byte_that_always_merges_on_is_no_offender():
+    vocabulary = vocabulary_of(*(bytes([0xC3, byte]) for byte in range(0x80, 0xC0)))
+    assert broken(vocabulary) == {}
+    finding = finding_of("reachable", vocabulary)
+    assert finding.detail.startswith("306 of 320 tokens have a witness text; 13 single bytes occur in no UTF-8 text ")
+    assert finding.detail.endswith(r"in UTF-8 text \xC3 always merges on, and is kept for arbitrary bytes")
+
+
 def test_a_moved_base_rank_is_named(tiny):
     tokens = list(tiny.tokens)
     tokens[0x61], tokens[0x62] = tokens[0x62], tokens[0x61]
