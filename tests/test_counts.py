@@ -442,6 +442,9 @@ def test_wrong_files_are_refused_by_name(tmp_path) -> None:
     with pytest.raises(FormatError, match=r"bad\.parquet: a Parquet file, but not a counts table"):
         load(bad)
     assert not is_counts_table(bad)
+    parquet.write_table(pa.table({"text": ["a"]}).replace_schema_metadata({"tokkit": "no JSON"}), bad)
+    with pytest.raises(FormatError, match=r"bad\.parquet: a Parquet file, but not a counts table"):
+        load(bad)
     whole = parquet.read_table(good)
     metadata = json.loads(whole.schema.metadata[b"tokkit"]) | {"version": 2}
     parquet.write_table(whole.replace_schema_metadata({"tokkit": json.dumps(metadata)}), bad)

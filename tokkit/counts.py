@@ -364,11 +364,10 @@ def _work(pipe: Connection, job: _Job) -> None:
         while (block := pipe.recv()) is not None:
             skipped += job.count(block, counters)
             pipe.send("ready")
-    except TokkitError as error:
+        tables = {
+            key: (counter.rows(in_order=False), (counter.documents, counter.characters, counter.bytes))
+            for key, counter in counters.items()
+        }
+        pipe.send((tables, skipped))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to raise it
         pipe.send(error)
-        return
-    tables = {
-        key: (counter.rows(in_order=False), (counter.documents, counter.characters, counter.bytes))
-        for key, counter in counters.items()
-    }
-    pipe.send((tables, skipped))

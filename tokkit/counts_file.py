@@ -98,7 +98,10 @@ def load(path: str | Path) -> CountsTable:
     except (OSError, pa.ArrowInvalid) as error:
         first_line = str(error).splitlines()[0]
         raise FormatError(f"{path}: not a readable Parquet file: {first_line}", "count the corpus again") from None
-    metadata = json.loads((file.schema.metadata or {}).get(b"tokkit", b"null"))
+    try:
+        metadata = json.loads((file.schema.metadata or {}).get(b"tokkit", b"null"))
+    except ValueError:
+        metadata = None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise FormatError(f"{path}: a Parquet file, but not a counts table", "make one with `tokkit count`")
     if metadata["version"] != VERSION:
