@@ -35,7 +35,7 @@ from tokkit.counts import (
     save,
     slice_weights,
 )
-from tokkit.counts_table import Counter, Counters, count_batch, merged_rows, table_of
+from tokkit.counts_table import Counter, Counters, count_batch, merged_rows, slices_of, table_of
 from tokkit.encode import flatten
 from tokkit.errors import CorpusError, FormatError, InputError, MismatchError, TokkitError
 from tokkit.pretokenize import PATTERNS
@@ -167,7 +167,7 @@ def counted_in_blocks(paths: Path | list[Path], labels: Labels | None, block_byt
     counters: Counters = {}
     for batch in batches(find(paths, labels), labels, block_bytes=block_bytes):
         count_batch(counters, batch, PATTERNS["cl100k_base"])
-    return table_of(counters, PATTERNS["cl100k_base"], {})
+    return table_of(slices_of(counters), PATTERNS["cl100k_base"], {})
 
 
 @pytest.mark.parametrize("block_bytes", [1, 50, 1000, 7000, 1 << 20])
@@ -296,7 +296,7 @@ def test_a_document_without_its_first_block_is_still_one_document(earlier, tmp_p
         rest += batch.text.decode() * ("broken.txt" in batch.ids)
     assert sum(len(batch.skipped) for batch in found) == 1
     assert len(rest) > 450
-    table = table_of(counters, PATTERNS["cl100k_base"], {})
+    table = table_of(slices_of(counters), PATTERNS["cl100k_base"], {})
     assert_equals_reference(table, [{"lang": "und", "domain": "all", "text": text} for text in [*earlier, rest]])
 
 
@@ -366,9 +366,9 @@ def test_every_array_grows_when_it_must() -> None:
     added.add(*counted.rows())
     added.add(*counted.rows())
     expected = reference.count(texts, pattern)
-    assert_same_rows(rows_of(table_of({("x", "y"): counted}, pattern, {})), {("x", "y"): expected})
+    assert_same_rows(rows_of(table_of(slices_of({("x", "y"): counted}), pattern, {})), {("x", "y"): expected})
     doubled = {pretoken: (2 * number, 2 * documents) for pretoken, (number, documents) in expected.items()}
-    assert_same_rows(rows_of(table_of({("x", "y"): added}, pattern, {})), {("x", "y"): doubled})
+    assert_same_rows(rows_of(table_of(slices_of({("x", "y"): added}), pattern, {})), {("x", "y"): doubled})
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -380,7 +380,7 @@ def test_any_bytes_are_sorted_and_kept_apart(counts) -> None:
     data, starts = flatten(list(counts))
     numbers = np.array(list(counts.values()), np.int64)
     counter.add(data, starts, numbers, numbers)
-    table = table_of({("x", "y"): counter}, "", {})
+    table = table_of(slices_of({("x", "y"): counter}), "", {})
     assert [table.pretoken(row) for row in range(len(table))] == sorted(counts)
     assert table.counts.tolist() == [counts[pretoken] for pretoken in sorted(counts)]
 
@@ -395,7 +395,7 @@ def test_sorting_many_strings_with_long_common_prefixes() -> None:
     counter = Counter()
     ones = np.ones(len(shuffled), np.int64)
     counter.add(*flatten(shuffled), ones, ones)
-    table = table_of({("x", "y"): counter}, "", {})
+    table = table_of(slices_of({("x", "y"): counter}), "", {})
     assert [table.pretoken(row) for row in range(len(table))] == sorted(strings)
 
 
@@ -490,7 +490,7 @@ def test_reweighting_gives_the_shares_to_half_a_per_cent_and_stays_linear(parts)
     for number, (size, _) in enumerate(parts):
         counter = counters["l", f"{number}"] = Counter(documents=number + 1, characters=size, bytes=size)
         counter.add(*flatten([b"word", b"w%d" % number]), np.array([size, 3]), np.array([2, 1]))
-    table = table_of(counters, "p", {})
+    table = table_of(slices_of(counters), "p", {})
     weights = {f"l-{number}": weight for number, (_, weight) in enumerate(parts)}
     weighted = reweight(table, weights)
     factors = []

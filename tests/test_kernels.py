@@ -22,7 +22,7 @@ import numpy as np
 from tests.hostile import HOSTILE
 from tokkit import learn as learn_module
 from tokkit.counts import combine, count_texts, reweight
-from tokkit.counts_table import Counter, merged_rows, table_of
+from tokkit.counts_table import Counter, merged_rows, slices_of, table_of
 from tokkit.encode import encode_pieces, merge_parts
 from tokkit.kernels import train
 from tokkit.learn import Veto, learn
@@ -48,7 +48,7 @@ small = Counter(np.zeros(2, np.uint64), np.empty((1, 4), np.int64), np.empty(1, 
 data = "".join(texts).encode()
 bounds = np.cumsum([0, *(len(text.encode()) for text in texts)])
 small.count(np.frombuffer(data, np.uint8), bounds, pattern, continues=False)
-table = table_of({("x", "y"): small}, pattern, {})
+table = table_of(slices_of({("x", "y"): small}), pattern, {})
 again = count_texts(texts, pattern, language="z")
 both = reweight(combine([table, again]), {"*": 1})
 merged_rows(both)

@@ -19,10 +19,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from tokkit import learn as learn_module
 from tokkit import reference
 from tokkit.counts import CountsTable, combine, count_texts
-from tokkit.counts_table import Counter, table_of
+from tokkit.counts_table import Counter, slices_of, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotEnoughDataError
 from tokkit.kernels import train as kernels
+from tokkit.kernels.allowed import is_allowed
 from tokkit.learn import Veto, learn, parse_veto
 from tokkit.unicode import has_script, script_table
 from tokkit.vocabulary import Vocabulary
@@ -45,7 +46,7 @@ def table_of_weights(weights: Mapping[bytes, int], pattern: str = BYTES.pattern)
     counter = Counter(documents=1, bytes=1)
     data, starts = flatten(list(weights))
     counter.add(data, starts, np.array(list(weights.values()), np.int64), np.ones(len(weights), np.int64))
-    return table_of({("x", "y"): counter}, pattern, {})
+    return table_of(slices_of({("x", "y"): counter}), pattern, {})
 
 
 def as_rows(learned: learn_module.LearnedTokens) -> Learned:
@@ -317,7 +318,7 @@ def is_allowed(token: bytes, script: str | None, max_chars: int = 1 << 40) -> bo
     before = script_before(script)
     data = np.frombuffer(token, np.uint8)
     verdicts = {
-        bool(kernels.is_allowed(0, 1, max_chars, data, np.array([0, cut, len(token)], np.int64), before))
+        bool(is_allowed(0, 1, max_chars, data, np.array([0, cut, len(token)], np.int64), before))
         for cut in range(1, len(token))
     }
     assert len(verdicts) == 1, token

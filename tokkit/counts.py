@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,16 +12,26 @@ import numpy as np
 import tokkit
 from tokkit import corpus
 from tokkit.counts_file import is_counts_table, load, save
-from tokkit.counts_table import Counter, Counters, CountsTable, Slice, count_batch, slice_rows, table_of
-from tokkit.errors import InputError, MismatchError, TokkitError
+from tokkit.counts_processes import Job, count_in_processes
+from tokkit.counts_table import (
+    Counter,
+    Counters,
+    CountsTable,
+    Slice,
+    SliceCounts,
+    count_batch,
+    slice_rows,
+    slices_of,
+    table_of,
+)
+from tokkit.errors import InputError, MismatchError
 from tokkit.kernels.table import gather_strings
 from tokkit.pretokenize import pattern_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from multiprocessing.connection import Connection
+    from collections.abc import Callable, Mapping, Sequence
 
-    from tokkit.corpus import Block, CorpusFile, Labels, OnError
+    from tokkit.corpus import CorpusFile, Labels, OnError
     from tokkit.errors import CorpusError
 
 __all__ = [
@@ -74,7 +81,7 @@ def count_texts(
     bounds = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(text) for text in encoded], out=bounds[1:])
     counter.count(np.frombuffer(b"".join(encoded), np.uint8), bounds, pattern, continues=False)
-    return table_of({(language, domain): counter}, pattern, {"step": "count"})
+    return table_of(slices_of({(language, domain): counter}), pattern, {"step": "count"})
 
 
 def combine(tables: Sequence[CountsTable]) -> CountsTable:
@@ -110,7 +117,9 @@ def combine(tables: Sequence[CountsTable]) -> CountsTable:
             counter.documents += part.documents
             counter.characters += part.characters
             counter.bytes += part.bytes
-    return table_of(counters, tables[0].pattern, {"step": "combine", "tables": [dict(t.provenance) for t in tables]})
+    return table_of(
+        slices_of(counters), tables[0].pattern, {"step": "combine", "tables": [dict(t.provenance) for t in tables]}
+    )
 
 
 def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
@@ -220,154 +229,45 @@ def count(
         CorpusError: a document that cannot be read (`stop`), or a broken file.
     """
     pattern = pattern_of(pattern)
-    job = _Job(labels, pattern, on_error, sample)
+    job = Job(labels, pattern, on_error, sample)
     total = 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
     if jobs == 0:
         cores = os.cpu_count() or 1
         jobs = min(cores, 1 + total // _BYTES_A_PROCESS) if total else cores
-    done = 0
-
-    def blocks() -> Iterator[Block]:
-        nonlocal done
-        for file in files:
-            for block in corpus.blocks(file):
-                yield block
-                if progress:
-                    progress(done + block.position, total)
-            done += file.size or 0
-
+    advance = None if progress is None else lambda done: progress(done, total)
     if max_bytes is not None:
-        counters, skipped = _count_up_to(files, job, max_bytes)
+        parts, skipped = _count_up_to(files, job, max_bytes)
     elif jobs == 1:
-        counters = {}
-        skipped = []
-        for block in blocks():
-            skipped += job.count(block, counters)
+        parts, skipped = _count_here(files, job, advance)
     else:
-        counters, skipped = _count_in_processes(blocks(), job, jobs)
+        parts, skipped = count_in_processes(files, job, jobs, advance)
     provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": [file.name for file in files]}
     provenance |= {"sample": sample} if sample < 1 else {}
     provenance |= {"max_bytes": max_bytes} if max_bytes is not None else {}
     provenance |= {"skipped": len(skipped)} if skipped else {}
     skipped.sort(key=lambda error: (error.path, error.line or 0, error.byte_offset or 0))
-    return Counted(table_of(counters, pattern, provenance), tuple(skipped))
+    return Counted(table_of(parts, pattern, provenance), tuple(skipped))
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What every process needs to know to count a block."""
+def _count_here(
+    files: Sequence[CorpusFile], job: Job, advance: Callable[[int], None] | None
+) -> tuple[list[SliceCounts], list[CorpusError]]:
+    counters: Counters = {}
+    skipped: list[CorpusError] = []
+    done = 0
+    for file in files:
+        for block in corpus.blocks(file):
+            skipped += job.count(block, counters)
+            if advance:
+                advance(done + block.position)
+        done += file.size or 0
+    return slices_of(counters), skipped
 
-    labels: Labels | None
-    pattern: str
-    on_error: OnError
-    sample: float
 
-    def count(self, block: Block, counters: Counters) -> list[CorpusError]:
-        batch = corpus.parse(block, self.labels, on_error=self.on_error, sample=self.sample)
-        count_batch(counters, batch, self.pattern)
-        return list(batch.skipped)
-
-
-def _count_up_to(files: Sequence[CorpusFile], job: _Job, max_bytes: int) -> tuple[Counters, list[CorpusError]]:
+def _count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> tuple[list[SliceCounts], list[CorpusError]]:
     counters: Counters = {}
     skipped: list[CorpusError] = []
     for batch in corpus.batches(files, job.labels, on_error=job.on_error, sample=job.sample, max_bytes=max_bytes):
         count_batch(counters, batch, job.pattern)
         skipped += batch.skipped
-    return counters, skipped
-
-
-def _count_in_processes(blocks: Iterator[Block], job: _Job, jobs: int) -> tuple[Counters, list[CorpusError]]:
-    """Hand blocks to processes that each count into tables of their own, and add the tables up.
-
-    A block that continues a document goes where the block before went, so that the document is counted once. The next block
-    is read and decompressed while all processes are at work, and goes to the first that asks.
-    """
-    context = multiprocessing.get_context("spawn")
-    pipes: list[Connection] = []
-    processes = []
-    for _ in range(jobs):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, job), daemon=True)
-        process.start()
-        theirs.close()
-        pipes.append(ours)
-        processes.append(process)
-    try:
-        last = pipes[0]
-        for block in blocks:
-            last = last if block.continues else _ready(pipes)
-            _receive(last)
-            _send(last, block)
-        results = [_finish(pipe) for pipe in pipes]
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-    counters: Counters = {}
-    skipped: list[CorpusError] = []
-    for tables, errors in results:
-        skipped += errors
-        for key, (rows, totals) in tables.items():
-            counter = counters.setdefault(key, Counter())
-            counter.add(*rows)
-            counter.documents += totals[0]
-            counter.characters += totals[1]
-            counter.bytes += totals[2]
-    return counters, skipped
-
-
-def _ready(pipes: Sequence[Connection]) -> Connection:
-    """Wait for a process that asks for a block; of several, the first."""
-    asking = wait(pipes)
-    return next(pipe for pipe in pipes if pipe in asking)
-
-
-def _receive(pipe: Connection) -> Any:
-    """Receive what a process has to say; an error of its is raised here."""
-    try:
-        message = pipe.recv()
-    except (EOFError, OSError):  # OSError where it died before it read what had been sent
-        raise _killed() from None
-    if isinstance(message, BaseException):
-        raise message
-    return message
-
-
-def _send(pipe: Connection, message: Any) -> None:
-    try:
-        pipe.send(message)
-    except OSError:
-        raise _killed() from None
-
-
-def _killed() -> TokkitError:
-    return TokkitError(
-        "a counting process was killed, most likely for want of memory", "use fewer --jobs or a smaller --sample"
-    )
-
-
-def _finish(pipe: Connection) -> Any:
-    _receive(pipe)
-    _send(pipe, None)
-    return _receive(pipe)
-
-
-def _work(pipe: Connection, job: _Job) -> None:
-    """Count blocks until None comes, then send the tables: the other side of `_count_in_processes`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
-    counters: Counters = {}
-    skipped: list[CorpusError] = []
-    try:
-        pipe.send("ready")
-        while (block := pipe.recv()) is not None:
-            skipped += job.count(block, counters)
-            pipe.send("ready")
-        tables = {
-            key: (counter.rows(in_order=False), (counter.documents, counter.characters, counter.bytes))
-            for key, counter in counters.items()
-        }
-        pipe.send((tables, skipped))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to raise it
-        pipe.send(error)
+    return slices_of(counters), skipped

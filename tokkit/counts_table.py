@@ -193,20 +193,35 @@ def count_batch(counters: Counters, batch: Documents, pattern: str) -> None:
         counter.characters += int(batch.characters[first:last].sum())
 
 
-def table_of(counters: Counters, pattern: str, provenance: Mapping[str, Any]) -> CountsTable:
-    """Return the table of what was counted."""
-    parts = [(*counters[key].rows(), key) for key in sorted(counters)]
-    slices = tuple(
-        Slice(*key, counters[key].documents, counters[key].characters, counters[key].bytes) for key in sorted(counters)
-    )
+@dataclass(frozen=True)
+class SliceCounts:
+    """The rows of one slice, sorted by the pretokens' bytes, with its totals; the arrays as in `CountsTable`."""
+
+    totals: Slice
+    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    documents: NDArray[np.int64]
+
+
+def slices_of(counters: Counters) -> list[SliceCounts]:
+    """Return what was counted, sorted by slice."""
+    return [
+        SliceCounts(Slice(*key, counter.documents, counter.characters, counter.bytes), *counter.rows())
+        for key, counter in sorted(counters.items())
+    ]
+
+
+def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str, Any]) -> CountsTable:
+    """Return the table of slices that are sorted by language and domain."""
     return CountsTable(
         pattern,
-        slices,
-        np.repeat(np.arange(len(parts), dtype=np.int32), [part[2].size for part in parts]),
-        np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.uint8),
-        joined_starts([part[1] for part in parts]),
-        np.concatenate([part[2] for part in parts]) if parts else np.empty(0, np.int64),
-        np.concatenate([part[3] for part in parts]) if parts else np.empty(0, np.int64),
+        tuple(part.totals for part in parts),
+        np.repeat(np.arange(len(parts), dtype=np.int32), [part.counts.size for part in parts]),
+        np.concatenate([part.data for part in parts]) if parts else np.empty(0, np.uint8),
+        joined_starts([part.starts for part in parts]),
+        np.concatenate([part.counts for part in parts]) if parts else np.empty(0, np.int64),
+        np.concatenate([part.documents for part in parts]) if parts else np.empty(0, np.int64),
         provenance,
     )
 

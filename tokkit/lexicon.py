@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tokkit
-from tokkit.counts_table import Counter, CountsTable, table_of
+from tokkit.counts_table import Counter, CountsTable, slices_of, table_of
 from tokkit.encode import flatten
 from tokkit.errors import InputError
 from tokkit.pretokenize import pattern_of, split_documents
@@ -64,7 +64,7 @@ def table_of_words(
         owners = np.searchsorted(bounds, starts[:-1], side="right") - 1
         counter.add(data, starts, weights[owners], np.ones(owners.size, np.int64))
     step = {"step": "words", "tool": tokkit.TOOL, **(provenance or {}), "words": len(words)}
-    return table_of({(language, domain): counter}, pattern, step)
+    return table_of(slices_of({(language, domain): counter}), pattern, step)
 
 
 def table_of_lexicon(name: str, pattern: str = "cl100k_base") -> CountsTable:
