@@ -540,3 +540,21 @@ def test_wrong_weights_are_refused(weights, message) -> None:
 def test_a_table_of_nothing_cannot_be_weighed() -> None:
     with pytest.raises(InputError, match="the weights leave nothing of the counts table"):
         reweight(count_texts([""]), {"*": 1})
+
+
+def test_a_table_of_many_slices_is_written_the_same_every_time(tmp_path) -> None:
+    """Slices share languages and domains; rows enough for Arrow to change its mind about a dictionary."""
+    n_slices, n_rows = 40, 3000
+    slices = tuple(Slice(f"l{i // 8}", f"d{i % 8}", 1, n_rows * 8, n_rows * 8) for i in range(n_slices))
+    data = np.tile(np.arange(n_rows, dtype=">u8").view(np.uint8), n_slices)
+    starts = np.arange(n_slices * n_rows + 1, dtype=np.int64) * 8
+    ones = np.ones(n_slices * n_rows, np.int64)
+    table = CountsTable("p", slices, np.repeat(np.arange(n_slices, dtype=np.int32), n_rows), data, starts, ones, ones)
+    written = set()
+    for number in range(6):
+        save(table, tmp_path / f"{number}.parquet")
+        written.add((tmp_path / f"{number}.parquet").read_bytes())
+    assert len(written) == 1
+    languages = parquet.read_table(tmp_path / "0.parquet")["language"].combine_chunks()
+    assert languages.dictionary.to_pylist() == ["l0", "l1", "l2", "l3", "l4"]
+    assert load(tmp_path / "0.parquet").slices == slices

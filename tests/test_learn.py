@@ -22,8 +22,8 @@ from tokkit.counts import CountsTable, combine, count_texts
 from tokkit.counts_table import Counter, slices_of, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotEnoughDataError
+from tokkit.kernels import allowed as allowed_kernels
 from tokkit.kernels import train as kernels
-from tokkit.kernels.allowed import is_allowed
 from tokkit.learn import Veto, learn, parse_veto
 from tokkit.unicode import has_script, script_table
 from tokkit.vocabulary import Vocabulary
@@ -318,7 +318,7 @@ def is_allowed(token: bytes, script: str | None, max_chars: int = 1 << 40) -> bo
     before = script_before(script)
     data = np.frombuffer(token, np.uint8)
     verdicts = {
-        bool(is_allowed(0, 1, max_chars, data, np.array([0, cut, len(token)], np.int64), before))
+        bool(allowed_kernels.is_allowed(0, 1, max_chars, data, np.array([0, cut, len(token)], np.int64), before))
         for cut in range(1, len(token))
     }
     assert len(verdicts) == 1, token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,20 +47,20 @@ def save(table: CountsTable, path: str | Path) -> None:
         ],
         metadata={"tokkit": json.dumps(metadata, ensure_ascii=False)},
     )
-    languages = pa.array([part.language for part in table.slices], pa.string())
-    domains = pa.array([part.domain for part in table.slices], pa.string())
+    languages = _Labels.of([part.language for part in table.slices])
+    domains = _Labels.of([part.domain for part in table.slices])
     with (
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["language", "domain"]) as writer,
     ):
         for first in range(0, len(table), _ROWS_AT_ONCE):
             last = min(first + _ROWS_AT_ONCE, len(table))
-            ids = pa.array(table.slice_ids[first:last])
+            ids = table.slice_ids[first:last]
             writer.write_batch(
                 pa.record_batch(
                     [
-                        pa.DictionaryArray.from_arrays(ids, languages),
-                        pa.DictionaryArray.from_arrays(ids, domains),
+                        languages.array(ids),
+                        domains.array(ids),
                         _binary_array(table.data, table.starts[first : last + 1]),
                         pa.array(table.counts[first:last]),
                         pa.array(table.documents[first:last]),
@@ -67,6 +68,25 @@ def save(table: CountsTable, path: str | Path) -> None:
                     schema=schema,
                 )
             )
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """The languages or domains of slices: distinct names, and which of them each slice has.
+
+    Distinct they must be: of a dictionary that says a name twice, Arrow does not write the same bytes every time.
+    """
+
+    names: pa.Array
+    codes: NDArray[np.int32]
+
+    @staticmethod
+    def of(labels: Sequence[str]) -> _Labels:
+        names = sorted(set(labels))
+        return _Labels(pa.array(names, pa.string()), np.array([names.index(label) for label in labels], np.int32))
+
+    def array(self, slice_ids: NDArray[np.int32]) -> pa.DictionaryArray:
+        return pa.DictionaryArray.from_arrays(pa.array(self.codes[slice_ids]), self.names)
 
 
 def _binary_array(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> pa.Array:
