@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +17,12 @@ from tokkit.vocabulary import Segment, Vocabulary
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 TINY_TOKENS = (*(bytes([byte]) for byte in range(256)), b"th", b"the", b" the", b"in", b"ing", "，".encode()[:2])
+
+
+def pytest_configure() -> None:
+    """Let interrupts through: a shell starts what runs in the background with SIGINT ignored, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
