@@ -84,9 +84,9 @@ class CountsTable:
 class Counter:
     """A growing table of one slice; see `tokkit.kernels.table` for the arrays."""
 
-    slots: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(1 << 12, np.uint64))
-    entries: NDArray[np.int64] = field(default_factory=lambda: np.empty((1 << 11, 4), np.int64))
-    arena: NDArray[np.uint8] = field(default_factory=lambda: np.empty(1 << 15, np.uint8))
+    slots: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(1 << 14, np.uint64))
+    entries: NDArray[np.int64] = field(default_factory=lambda: np.empty((1 << 13, 4), np.int64))
+    arena: NDArray[np.uint8] = field(default_factory=lambda: np.empty(1 << 17, np.uint8))
     state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     documents: int = 0
     characters: int = 0
@@ -104,7 +104,7 @@ class Counter:
         if n_entries >= self.entries.shape[0]:
             self.entries = grown(self.entries, 4 * n_entries)
         if 2 * (n_entries + 1) > self.slots.size:
-            self.slots = np.zeros(2 * self.slots.size, np.uint64)
+            self.slots = np.zeros((4 if self.slots.size < kernels.LARGE else 2) * self.slots.size, np.uint64)
             kernels.rehash(self.entries, n_entries, self.arena, self.slots)
 
     def count(self, data: NDArray[np.uint8], bounds: NDArray[np.int64], pattern: str, *, continues: bool) -> None:
