@@ -35,7 +35,7 @@ def run(
     """Count the pretokens of a corpus into one table.
 
     Reads .txt, .jsonl and .parquet, also .gz .zst .bz2 .xz. Costs one pass over
-    the text, at 150 MB/s or more a core; memory grows with the distinct
+    the text, at 30 (Chinese) to 100 MB/s a core; memory grows with the distinct
     pretokens. A counts table among CORPUS is added in. The split is that of
     cl100k_base unless --pattern or a table says another. --weights leaves a
     mixture with those shares of bytes.
