@@ -43,6 +43,7 @@ ROOMS = {
     "pretokenize": room("pretokenize", "numpy regex", "errors kernels unicode"),
     "counts": room("counts*", "numpy pyarrow", "corpus errors files kernels pretokenize tool"),
     "vocabulary": room("vocabulary", "", "errors"),
+    "foreign": room("foreign", "", "errors"),
     "encode": room("encode", "numpy regex", "counts errors kernels pretokenize vocabulary"),
     "lexicon": room("lexicon", "numpy wordfreq", "counts encode errors pretokenize tool"),
     "steps": room(
@@ -51,7 +52,7 @@ ROOMS = {
         "counts encode errors kernels pretokenize tool unicode vocabulary",
     ),
     "laws": room("laws*", "numpy regex", "display encode errors kernels pretokenize unicode vocabulary"),
-    "formats": room("formats.*", "tokenizers", "display errors files tool unicode vocabulary"),
+    "formats": room("formats.*", "tokenizers", "display errors files foreign tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "origin": room("origin", "", "bases errors steps vocabulary"),
     "measure": room("measure", "numpy", "counts encode errors kernels unicode vocabulary"),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
     from tokkit.errors import TokkitError
+    from tokkit.foreign import ForeignVocabulary
+    from tokkit.formats.any import read
     from tokkit.laws import Finding, check
     from tokkit.learn import LearnedTokens
     from tokkit.merge import Merge, TokenSource
@@ -40,6 +42,7 @@ __all__ = [
     "CountsTable",
     "Document",
     "Finding",
+    "ForeignVocabulary",
     "LearnedTokens",
     "Merge",
     "Padding",
@@ -51,6 +54,7 @@ __all__ = [
     "__version__",
     "check",
     "load_base",
+    "read",
     "rename",
 ]
 
@@ -60,6 +64,7 @@ _HOMES = {
     "CountsTable": "counts",
     "Document": "corpus",
     "Finding": "laws",
+    "ForeignVocabulary": "foreign",
     "LearnedTokens": "learn",
     "Merge": "merge",
     "Padding": "pad",
@@ -70,6 +75,7 @@ _HOMES = {
     "Vocabulary": "vocabulary",
     "check": "laws",
     "load_base": "bases",
+    "read": "formats.any",
     "rename": "pad",
 }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tokkit.corpus import Labels, OnError
     from tokkit.counts import Counted, CountsTable
     from tokkit.errors import CorpusError
+    from tokkit.foreign import ForeignVocabulary
     from tokkit.vocabulary import Vocabulary
 
 UNITS = {"": 1, "B": 1} | {
@@ -26,24 +27,38 @@ UNITS = {"": 1, "B": 1} | {
 
 
 def vocabulary(argument: str, pattern: str | None = None) -> Vocabulary:
-    """Return the vocabulary that an argument names: a base, a rank file, or a tokenizer.json or its folder.
+    """Return the vocabulary that an argument names: a base, or a file of any format whose merges are rank merges.
+
+    Raises:
+        TokkitError: it is not there, not whole, a rank file without a pattern, or another kind of tokenizer; says which.
+    """
+    from tokkit.vocabulary import Vocabulary
+
+    found = any_vocabulary(argument, pattern)
+    if isinstance(found, Vocabulary):
+        return found
+    raise FormatError(
+        f"{argument} is no vocabulary of ranks: {found.breaks[0] if found.breaks else found.semantics}",
+        f"its rule is kept, not turned into another: {found.semantics}",
+    )
+
+
+def any_vocabulary(argument: str, pattern: str | None = None) -> Vocabulary | ForeignVocabulary:
+    """Return the tokenizer that an argument names: a base, or a file of any format that tokkit reads.
 
     Raises:
         TokkitError: it is not there, not whole, or a rank file without a pattern; says which.
     """
     from tokkit.bases import BASES, load_base, pattern_named
+    from tokkit.formats import any as any_format
 
-    if not is_huggingface(argument) or argument in BASES:
+    path = Path(argument)
+    # What is not there may be a base's name with a typing error, a pipe can be read only once, and a rank file may be that
+    # of a base, whatever its name.
+    is_base = argument in BASES or not (path.is_dir() or path.is_file())
+    if is_base or any_format.format_of(path) == "tiktoken":
         return load_base(argument, pattern)
-    from tokkit.formats.huggingface import load
-
-    loaded = load(argument)
-    if pattern is not None and loaded.pattern != pattern_named(pattern):
-        raise MismatchError(
-            f"the pattern given is not that of {argument}: {pattern!r} against {loaded.pattern!r}",
-            "leave --pattern out: a tokenizer.json carries its own",
-        )
-    return loaded
+    return any_format.read(path, None if pattern is None else pattern_named(pattern))
 
 
 def base_of(checked: Vocabulary, argument: str | None, *, quiet: bool) -> Vocabulary | None:
@@ -79,10 +94,11 @@ def named_apart(arguments: Sequence[str], vocabularies: Sequence[Vocabulary]) ->
 
 
 def names_vocabulary(argument: str) -> bool:
-    """Return whether an argument names a vocabulary: a base, a .tiktoken file, a tokenizer.json or its folder."""
+    """Return whether an argument names a tokenizer: a base, a folder, or a file with a name that tokenizers go by."""
     from tokkit.bases import BASES
+    from tokkit.formats.any import looks_like_tokenizer
 
-    return argument in BASES or Path(argument).suffix == ".tiktoken" or is_huggingface(argument)
+    return argument in BASES or looks_like_tokenizer(argument)
 
 
 def is_huggingface(argument: str) -> bool:
