@@ -45,11 +45,12 @@ ROOMS = {
     "vocabulary": room("vocabulary", "", "errors"),
     "foreign": room("foreign", "", "errors"),
     "encode": room("encode", "numpy regex", "counts errors kernels pretokenize vocabulary"),
+    "curves": room("curves", "numpy", "counts encode errors kernels vocabulary"),
     "lexicon": room("lexicon", "numpy wordfreq", "counts encode errors pretokenize tool"),
     "steps": room(
-        "select learn* merge* bridges matching pad",
+        "select usage learn* merge* bridges donors matching pad",
         "numpy regex",
-        "counts encode errors kernels pretokenize tool unicode vocabulary",
+        "counts curves encode errors kernels pretokenize tool unicode vocabulary",
     ),
     "laws": room("laws*", "numpy regex", "display encode errors kernels pretokenize unicode vocabulary"),
     "formats": room("formats.*", "tokenizers", "display errors files foreign tool unicode vocabulary"),
@@ -78,8 +79,9 @@ TYPES_OF = {
     "tool": set(ROOMS),  # the public names, which are loaded when they are first used
     "vocabulary": {"tiktoken"},
     "formats": {"steps"},
-    "render": {"counts", "laws", "measure", "recipe", "steps", "vocabulary"},
+    "render": {"counts", "curves", "laws", "measure", "recipe", "steps", "vocabulary"},
     "counts": {"numpy"},
+    "steps": {"foreign"},
 }
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tokkit.bases import BASES, load_base
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
+    from tokkit.donors import Donation, donate
     from tokkit.errors import TokkitError
     from tokkit.foreign import ForeignVocabulary
     from tokkit.formats.any import read
@@ -41,6 +42,7 @@ __all__ = [
     "TOOL",
     "CountsTable",
     "Document",
+    "Donation",
     "Finding",
     "ForeignVocabulary",
     "LearnedTokens",
@@ -53,6 +55,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "check",
+    "donate",
     "load_base",
     "read",
     "rename",
@@ -63,6 +66,7 @@ _HOMES = {
     "PATTERNS": "pretokenize",
     "CountsTable": "counts",
     "Document": "corpus",
+    "Donation": "donors",
     "Finding": "laws",
     "ForeignVocabulary": "foreign",
     "LearnedTokens": "learn",
@@ -74,6 +78,7 @@ _HOMES = {
     "TokkitError": "errors",
     "Vocabulary": "vocabulary",
     "check": "laws",
+    "donate": "donors",
     "load_base": "bases",
     "read": "formats.any",
     "rename": "pad",

@@ -58,6 +58,8 @@ class LearnedTokens:
 class Veto:
     r"""Tokens that must not be learned: exact texts, and expressions that may not match anywhere in a token's text.
 
+    Where `only` is given, nothing but these tokens may be learned.
+
     Example:
         >>> veto = parse_veto("# boilerplate\n酒店\n/^的/\n".encode(), "veto.txt")
         >>> [veto.forbids(text.encode()) for text in ("酒店", "大酒店", "的人", "目的")]
@@ -66,9 +68,12 @@ class Veto:
 
     texts: frozenset[str] = frozenset()
     patterns: tuple[regex.Pattern[str], ...] = ()
+    only: frozenset[bytes] | None = None
 
     def forbids(self, token: bytes) -> bool:
-        """Tell whether a token is vetoed; a part of a character has no text and never is."""
+        """Tell whether a token is vetoed; a part of a character has no text, and is only where `only` lacks it."""
+        if self.only is not None and token not in self.only:
+            return True
         try:
             text = token.decode()
         except UnicodeDecodeError:
@@ -115,6 +120,7 @@ def learn(
     min_pretokens: int = 1,
     veto: Veto | None = None,
     weigh_by: str = "count",
+    exact: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> LearnedTokens:
     r"""Learn exactly `size` tokens from a counts table, on top of a base.
@@ -134,6 +140,7 @@ def learn(
         min_pretokens: the least number of distinct pretokens that it stands in, which guards against boilerplate.
         veto: tokens that must not be learned.
         weigh_by: `count`, or `documents` to weigh a pretoken by the documents that have it.
+        exact: refuse where the counts support fewer tokens; else learn as many as they do, which may be none.
         progress: called with the tokens learned so far and in all, now and then.
 
     Raises:
@@ -167,7 +174,7 @@ def learn(
     trainer.state[kernels.MIN_PRETOKENS] = min_pretokens
     trainer.run(min_count, veto, progress)
     n_learned = int(trainer.state[kernels.N_LEARNED])
-    if n_learned < size:
+    if n_learned < size and exact:
         raise NotEnoughDataError(
             f"the counts support {n_learned:,} tokens, {size:,} were asked for",
             f"ask for --size {n_learned}, add data, or lower --min-count {min_count} or --min-pretokens {min_pretokens}",
@@ -178,11 +185,11 @@ def learn(
     options |= {"veto": sorted(veto.texts) + [f"/{each.pattern}/" for each in veto.patterns]} if veto else {}
     starts = trainer.token_starts
     first = len(base.tokens)
-    tokens = [trainer.token_data[starts[i] : starts[i + 1]].tobytes() for i in range(first, first + size)]
+    tokens = [trainer.token_data[starts[i] : starts[i + 1]].tobytes() for i in range(first, first + n_learned)]
     return LearnedTokens(
         tuple(tokens),
-        tuple(trainer.learned[:, 2].tolist()),
-        tuple(trainer.learned[:, 3].tolist()),
+        tuple(trainer.learned[:n_learned, 2].tolist()),
+        tuple(trainer.learned[:n_learned, 3].tolist()),
         base.sha256,
         base.pattern,
         options,

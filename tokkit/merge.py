@@ -21,6 +21,8 @@ from tokkit.vocabulary import Segment, Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tokkit.foreign import ForeignVocabulary
+
 # A longer line is a corpus taken for a word list; planning a merge path takes quadratic time in a word's length.
 MAX_WORD_BYTES = 1024
 
@@ -94,10 +96,10 @@ def merge(base: Vocabulary, sources: Sequence[TokenSource], *, size: int | None 
         >>> result.bridges, result.added, [(segment.name, len(segment)) for segment in result.vocabulary.segments]
         ((b'\xe4\xbd',), {'zh': 3}, [('prefix', 256), ('bridge', 1), ('learned:zh', 3)])
     """
-    _check_sources(base, sources)
+    check_sources(base, sources)
     wanted, duplicates = _new_tokens(base, sources)
     bound = [source.base_sha256 is not None for source in sources]
-    split = _split_by_pattern(
+    split = split_by_pattern(
         [t for tokens, known in zip(wanted, bound, strict=True) if not known for t in tokens], base.pattern
     )
     skipped = frozenset(split)
@@ -121,7 +123,7 @@ def merge(base: Vocabulary, sources: Sequence[TokenSource], *, size: int | None 
         segments=(*base.segments, *_segments(best, labels, len(base.tokens))),
         provenance=(*base.provenance, step if size is None else step | {"size": size}),
     )
-    _require_reachable(vocabulary, base)
+    require_reachable(vocabulary, base)
     left_out = sum(map(len, wanted)) - sum(added.values())
     return Merge(vocabulary, added, duplicates, best.bridges, best.fewest, left_out, split)
 
@@ -179,7 +181,9 @@ def _parse_word(line: bytes, place: str) -> tuple[bytes, int | None]:
     return word, int(count) if tab else None
 
 
-def vocabulary_source(vocabulary: Vocabulary, script: str | None = None, label: str | None = None) -> TokenSource:
+def vocabulary_source(
+    vocabulary: Vocabulary | ForeignVocabulary, script: str | None = None, label: str | None = None
+) -> TokenSource:
     """Take another vocabulary's tokens of two bytes or more that are whole characters, in rank order.
 
     Args:
@@ -204,7 +208,8 @@ def vocabulary_source(vocabulary: Vocabulary, script: str | None = None, label: 
     return TokenSource(label or vocabulary.name, tokens, None, vocabulary.sha256, None)
 
 
-def _check_sources(base: Vocabulary, sources: Sequence[TokenSource]) -> None:
+def check_sources(base: Vocabulary, sources: Sequence[TokenSource]) -> None:
+    """Raise what `merge` raises for a base or sources that cannot be merged."""
     require_plain_ranks(base, "merge")
     require_bytes(base)
     if not sources:
@@ -239,7 +244,7 @@ def _new_tokens(base: Vocabulary, sources: Sequence[TokenSource]) -> tuple[list[
     return fresh, sum(len(source.tokens) for source in sources) - sum(map(len, fresh))
 
 
-def _split_by_pattern(tokens: Sequence[bytes], pattern: str) -> tuple[bytes, ...]:
+def split_by_pattern(tokens: Sequence[bytes], pattern: str) -> tuple[bytes, ...]:
     """Return the tokens that the pattern cuts into several pretokens; partial UTF-8 is not text yet and passes."""
     texts = [token for token in tokens if text_of(token) is not None]
     if not texts:
@@ -324,7 +329,7 @@ def _segments(best: Plan, labels: Sequence[str], start: int) -> list[Segment]:
     return segments
 
 
-def _require_reachable(vocabulary: Vocabulary, base: Vocabulary) -> None:
+def require_reachable(vocabulary: Vocabulary, base: Vocabulary) -> None:
     """Check with the encoder itself, not with the plan's own merging, that every token is made of two lower ones."""
     parts = merge_parts(vocabulary)
     dead = [rank for rank in np.flatnonzero(parts[:, 0] < 0).tolist() if len(vocabulary.tokens[rank]) > 1]

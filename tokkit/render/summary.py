@@ -76,10 +76,10 @@ def of_merge(merge: Merge) -> Summary:
         proof = (
             "the fewest" if len(merge.bridges) == merge.fewest_bridges else f"at least {merge.fewest_bridges:,} needed"
         )
-        lines.append(f"added {talk.counted(len(merge.bridges), 'bridge')} ({proof}): {_first(merge.bridges)}")
+        lines.append(f"added {talk.counted(len(merge.bridges), 'bridge')} ({proof}): {first_of(merge.bridges)}")
     if merge.split_by_pattern:
         number = talk.counted(len(merge.split_by_pattern), "token")
-        lines.append(f"skipped {number} that the pattern splits: {_first(merge.split_by_pattern)}")
+        lines.append(f"skipped {number} that the pattern splits: {first_of(merge.split_by_pattern)}")
     if merge.left_out:
         lines.append(f"left out {talk.counted(merge.left_out, 'token')} for which --size has no room")
     lines.append(f"{talk.counted(merge.vocabulary.n_ranks, 'mergeable token')} in all")
@@ -172,6 +172,7 @@ def of_export(vocabulary: Vocabulary, path: str) -> Summary:
     return Summary((line,), {"vocabulary": of_vocabulary(vocabulary), "output": path})
 
 
-def _first(tokens: tuple[bytes, ...]) -> str:
+def first_of(tokens: tuple[bytes, ...]) -> str:
+    """Return the first of some tokens for eyes, with dots where there are more."""
     shown = " ".join(show(token) for token in tokens[:FIRST])
     return shown + (" ..." if len(tokens) > FIRST else "")
