@@ -55,11 +55,11 @@ def portable_pattern(pattern: str) -> str:
         >>> portable_pattern(r"\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\S{2}+a")
         '\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s+(?![\\s\\S])|(?>\\S{2})a'
     """
-    parts = _alternatives(pattern)
+    parts = alternatives(pattern)
     return "|".join(EQUAL_ALTERNATIVES[part] if part in EQUAL_ALTERNATIVES else _rewrite(part) for part in parts)
 
 
-def _alternatives(pattern: str) -> list[str]:
+def alternatives(pattern: str) -> list[str]:
     """Return the alternatives of a pattern: what stands between the `|` outside groups and classes."""
     parts = [""]
     depth = 0
