@@ -46,7 +46,8 @@ def read(path: str | Path, pattern: str | None = None) -> Vocabulary | ForeignVo
     if format_ == "tiktoken":
         return load_ranks(file, pattern)
     # Each reader's library is loaded for its own files only.
-    reader = importlib.import_module(f"tokkit.formats.{format_}")
+    module = "huggingface_read" if format_ == "huggingface" else format_
+    reader = importlib.import_module(f"tokkit.formats.{module}")
     loaded: Vocabulary | ForeignVocabulary = reader.load(file)
     if pattern is not None and pattern != loaded.pattern:
         found = "none that a pattern could say" if loaded.pattern is None else repr(loaded.pattern)

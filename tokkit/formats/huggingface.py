@@ -15,11 +15,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokkit.display import show
-from tokkit.errors import FormatError, MismatchError
-from tokkit.files import json_bytes, read_json, write_atomically
+from tokkit.errors import FormatError
+from tokkit.files import json_bytes, write_atomically
 from tokkit.formats.portable import portable_pattern
-from tokkit.formats.tiktoken import check_sidecar, sidecar
+from tokkit.formats.tiktoken import sidecar
 from tokkit.vocabulary import Segment, Vocabulary, rank_lines
 
 if TYPE_CHECKING:
@@ -104,46 +103,20 @@ def save(vocabulary: Vocabulary, directory: str | Path) -> None:
 def load(path: str | Path) -> Vocabulary:
     """Read a vocabulary from a folder with a tokenizer.json, or from such a file.
 
-    What `save` wrote comes back whole. A file from elsewhere must mean the same as a rank file does: byte-level BPE, one
-    split by a regular expression, no normalizer, and merges in the order of the ids that they make.
+    What `save` wrote comes back whole. A file from elsewhere must mean the same as a rank file does; see
+    `tokkit.formats.huggingface_read`, which reads the others too.
 
     Raises:
         FormatError: the file is not a tokenizer.json, or it means something that a vocabulary cannot say.
         MismatchError: the folder's tokenizer_config.json names another rank file than the tokens make.
         OSError: a file cannot be read.
     """
-    path = Path(path)
-    file = path / TOKENIZER if path.is_dir() else path
-    fields = read_json(file)
-    try:
-        model, added = fields["model"], fields["added_tokens"]
-        special_tokens = {
-            str(entry["content"]): int(entry["id"]) for entry in sorted(added, key=lambda entry: entry["id"])
-        }
-        ids = {str(key): int(token_id) for key, token_id in model["vocab"].items() if key not in special_tokens}
-        pairs = [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair) for pair in model["merges"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{file}: not a BPE tokenizer.json: {type(error).__name__}: {error}") from None
-    _check_meaning(fields, file)
-    _check_order(pairs, ids, file)
-    tokens = _tokens_of(ids, file)
-    regex = _split_regex(fields["pre_tokenizer"], file)
-    record = _record(file.parent / CONFIG, special_tokens)
-    name = path.name if path.is_dir() else file.parent.name
-    if record is None:
-        foreign = Vocabulary(name or "tokenizer", regex, tokens, special_tokens)
-        _check_pairs(foreign, set(pairs), file, ignores_merges=bool(model.get("ignore_merges")))
-        return foreign
-    vocabulary = Vocabulary(
-        name=record["name"],
-        pattern=record["pattern"],
-        tokens=tokens,
-        special_tokens=special_tokens,
-        segments=tuple(Segment(part["name"], part["start"], part["stop"]) for part in record["segments"]),
-        provenance=tuple(record["provenance"]),
-    )
-    _check_record(vocabulary, record, regex, file)
-    return vocabulary
+    from tokkit.formats.huggingface_read import load as read  # noqa: PLC0415 - it needs the tables of this module
+
+    found = read(path)
+    if isinstance(found, Vocabulary):
+        return found
+    raise FormatError(f"{path}: {found.breaks[0]}, which a rank file cannot say", f"its own rule is {found.semantics}")
 
 
 def _tokenizer_bytes(vocabulary: Vocabulary) -> bytes:
@@ -246,108 +219,3 @@ def _check_runtime(vocabulary: Vocabulary, data: bytes) -> None:
 
 def _names_in(vocabulary: Vocabulary, part: Segment) -> list[str]:
     return [vocabulary.special_ids[index] for index in range(part.start, part.stop) if index in vocabulary.special_ids]
-
-
-def _check_meaning(fields: Mapping[str, Any], file: Path) -> None:
-    model = fields["model"]
-    unlike = [
-        f"{key} {model.get(key)!r}"
-        for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback")
-        if model.get(key)
-    ]
-    if model.get("type", "BPE") != "BPE":
-        unlike.append(f"model {model['type']!r}")
-    if fields.get("normalizer"):
-        unlike.append(f"normalizer {fields['normalizer'].get('type')!r}")
-    if unlike:
-        raise FormatError(
-            f"{file}: has {', '.join(unlike)}, which a rank file cannot say",
-            "only byte-level BPE on the text as it is has the same ids as a rank file",
-        )
-
-
-def _check_order(pairs: list[tuple[str, ...]], ids: Mapping[str, int], file: Path) -> None:
-    previous = -1
-    for number, pair in enumerate(pairs, 1):
-        made = ids.get("".join(pair)) if len(pair) == 2 else None
-        if made is None:
-            raise FormatError(f"{file}: merge {number} makes no token of the vocabulary: {pair!r}")
-        if made < previous:
-            raise FormatError(
-                f"{file}: merge {number} makes token {made} after token {previous}: its merges are not in the order of ids",
-                "a rank file merges in the order of ids; such a tokenizer has no rank file with the same ids",
-            )
-        previous = made
-
-
-def _check_pairs(vocabulary: Vocabulary, pairs: set[tuple[str, ...]], file: Path, *, ignores_merges: bool) -> None:
-    """Refuse a file whose merges lack a pair that a rank file implies, or whose tokens only a rank file would find."""
-    characters = byte_characters()
-    reached = {bytes([byte]) for byte in range(256)}
-    for left, right in final_pairs(vocabulary.ranks):
-        reached.add(left + right)
-        if ("".join(characters[byte] for byte in left), "".join(characters[byte] for byte in right)) not in pairs:
-            raise FormatError(
-                f"{file}: no merge makes `{show(left + right)}` of `{show(left)}` and `{show(right)}`",
-                "ranks alone would merge them; such a tokenizer has no rank file with the same ids",
-            )
-    dead = next((token for token in vocabulary.ranks if token not in reached), None)
-    if dead is not None and not ignores_merges:
-        raise FormatError(
-            f"{file}: no merge comes to `{show(dead)}`, and ignore_merges is off",
-            "a rank file finds a whole pretoken without merging; such a tokenizer has no rank file with the same ids",
-        )
-
-
-def _tokens_of(ids: Mapping[str, int], file: Path) -> tuple[bytes, ...]:
-    byte_of = {character: byte for byte, character in enumerate(byte_characters())}
-    tokens = [b""] * (1 + max(ids.values(), default=-1))
-    for key, token_id in ids.items():
-        if not set(key) <= byte_of.keys() or not key:
-            raise FormatError(f"{file}: token {token_id} is not in the byte-level alphabet: {key!r}")
-        if tokens[token_id]:
-            raise FormatError(f"{file}: id {token_id} has two tokens")
-        tokens[token_id] = bytes(byte_of[character] for character in key)
-    return tuple(tokens)
-
-
-def _split_regex(pre_tokenizer: Any, file: Path) -> str:
-    parts = pre_tokenizer.get("pretokenizers", [pre_tokenizer]) if isinstance(pre_tokenizer, dict) else []
-    match parts:
-        case [
-            {"type": "Split", "pattern": {"Regex": str(regex)}, "behavior": "Isolated", "invert": False},
-            {"type": "ByteLevel", "use_regex": False, "add_prefix_space": False},
-        ]:
-            return regex
-    kinds = [part.get("type") for part in parts if isinstance(part, dict)]
-    raise FormatError(
-        f"{file}: the pre-tokenizer is {kinds}, not one split by a regular expression and then bytes",
-        "a vocabulary has one split pattern",
-    )
-
-
-def _record(config: Path, special_tokens: Mapping[str, int]) -> Mapping[str, Any] | None:
-    """Return what `save` recorded in tokenizer_config.json: a sidecar but for its special tokens; None where it did not."""
-    if not config.exists():
-        return None
-    fields = read_json(config)
-    if not isinstance(fields, dict):
-        raise FormatError(f"{config}: not an object")
-    if "tokkit" not in fields:
-        return None
-    record = fields["tokkit"]
-    check_sidecar(record | {"special_tokens": special_tokens} if isinstance(record, dict) else record, config)
-    return dict(record)
-
-
-def _check_record(vocabulary: Vocabulary, record: Mapping[str, Any], regex: str, file: Path) -> None:
-    if record["rank_file"]["sha256"] != vocabulary.sha256:
-        raise MismatchError(
-            f"{file}: its tokens make a rank file of sha256 {vocabulary.sha256}, but {CONFIG} names "
-            f"{record['rank_file']['sha256']}",
-            "the two files are of different vocabularies: export again",
-        )
-    if portable_pattern(record["pattern"]) != regex:
-        raise MismatchError(f"{file}: its split is not the pattern that {CONFIG} names: {regex}", "export again")
-    if record["n_vocab"] != vocabulary.n_vocab:
-        raise MismatchError(f"{file}: it has {vocabulary.n_vocab} ids, but {CONFIG} names {record['n_vocab']}")
