@@ -57,6 +57,11 @@ ROOMS = {
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "origin": room("origin", "", "bases errors steps vocabulary"),
     "measure": room("measure", "numpy", "counts encode errors kernels unicode vocabulary"),
+    "anatomy": room(
+        "anatomy* compare* why segmentation",
+        "numpy",
+        "counts display encode errors foreign kernels laws pretokenize unicode vocabulary",
+    ),
     "render": room("render.*", "rich", "display errors"),
 }
 EVERYTHING = frozenset(ROOMS)
@@ -79,7 +84,7 @@ TYPES_OF = {
     "tool": set(ROOMS),  # the public names, which are loaded when they are first used
     "vocabulary": {"tiktoken"},
     "formats": {"steps"},
-    "render": {"counts", "curves", "laws", "measure", "recipe", "steps", "vocabulary"},
+    "render": {"anatomy", "counts", "curves", "laws", "measure", "recipe", "steps", "vocabulary"},
     "counts": {"numpy"},
     "steps": {"foreign"},
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokkit.bases import BASES, load_base
-from tokkit.errors import FormatError
+from tokkit.errors import FormatError, MismatchError
 from tokkit.select import select
+from tokkit.usage import is_selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabulary | None:
     """Return the vocabulary whose ranks should come first in `vocabulary`, with the selections of the provenance made anew.
+
+    A selection by usage needs the counts to be made anew; it is checked instead to be tokens of its base in the order of ranks.
 
     Args:
         vocabulary: the vocabulary whose provenance is read.
@@ -28,6 +32,7 @@ def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabul
     Raises:
         BaseNotFoundError: the base is known, but no place has it.
         FormatError: a step of the provenance lacks what it needs.
+        MismatchError: a selection by usage that is not tokens of its base in the order of ranks.
         TokkitError: as `tokkit.select.select`.
 
     Example:
@@ -40,15 +45,33 @@ def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabul
         return None
     for step in vocabulary.provenance:
         if step.get("step") == "select" and _field(step, "base").get("sha256") == found.sha256:
+            size = _field(step, "size")
+            if step.get("by") == "usage":
+                found = _selected_by_usage(vocabulary, found, size)
+                continue
             found = select(
                 found,
-                _field(step, "size"),
+                size,
                 only=step.get("only"),
                 drop_scripts=step.get("drop_scripts", ()),
                 drop_partial_utf8=step.get("drop_partial_utf8", False),
                 fill=step.get("fill", False),
             ).vocabulary
     return found
+
+
+def _selected_by_usage(vocabulary: Vocabulary, base: Vocabulary, size: int) -> Vocabulary:
+    """Return the first tokens of a vocabulary as what was selected from a base, once that is checked."""
+    if not is_selection(vocabulary, base, size):
+        ranks = [base.ranks.get(token, -1) for token in vocabulary.tokens[:size]]
+        before = [-1, *ranks]
+        at = next((i for i, rank in enumerate(ranks) if rank < 0 or rank <= before[i]), len(ranks))
+        culprit = repr(vocabulary.tokens[at]) if at < len(ranks) else f"nothing, where {size:,} tokens were selected"
+        raise MismatchError(
+            f"{vocabulary.name}: id {at} is no token of {base.name} in the order of its ranks: {culprit}",
+            "the rank file was edited after the selection: select again, or name its --base",
+        )
+    return replace(base, tokens=vocabulary.tokens[:size], special_tokens={}, segments=())
 
 
 def _known_base(provenance: tuple[Mapping[str, Any], ...]) -> Vocabulary | None:

@@ -1,8 +1,24 @@
-"""`tokkit select`: the first tokens of a base, with or without a filter."""
+"""`tokkit select`: the first tokens of a base, with or without a filter, or those that counts need."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from tokkit.cli import inputs, options, outputs
+from tokkit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class By(StrEnum):
+    """What decides which tokens stay."""
+
+    RANK = "rank"
+    USAGE = "usage"
 
 
 def run(
@@ -14,6 +30,17 @@ def run(
     drop_script: options.DropScript = None,
     drop_partial_utf8: options.DropPartial = False,
     fill: options.Fill = False,
+    by: Annotated[By, typer.Option("--by", metavar="rank|usage", help="Which tokens stay.")] = By.RANK,
+    on: Annotated[
+        list[str] | None, typer.Option("--on", metavar="COUNTS", help="Counts of the uses, for --by usage; repeatable.")
+    ] = None,
+    weights: options.Weights = None,
+    protect_prefix: Annotated[
+        int, typer.Option("--protect-prefix", metavar="K", min=0, help="Ranks below K stay, used or not.")
+    ] = 0,
+    min_uses: Annotated[
+        int, typer.Option("--min-uses", metavar="N", min=0, help="Below this many uses the rank decides.")
+    ] = 2,
     name: options.Name = None,
     pattern: options.Pattern = None,
     quiet: options.Quiet = False,
@@ -23,7 +50,9 @@ def run(
 
     --size is the cut; a filter leaves fewer tokens, unless --fill goes on until
     that many are kept. The 256 bytes stay, and a token whose parts were dropped
-    goes too. Costs a few seconds and reads no text.
+    goes too. --by usage keeps instead the --size tokens that the counts --on
+    need most, and tells what each slice gains or loses against the prefix;
+    --protect-prefix guards text that the counts lack. Costs a few seconds.
 
     Example:
       tokkit select cl100k_base --size 60004 -o base.tiktoken
@@ -33,6 +62,16 @@ def run(
     from tokkit.select import select
 
     outputs.check(output, ".tiktoken")
+    filtered = only is not None or bool(drop_script) or drop_partial_utf8 or fill
+    if by is By.USAGE:
+        if filtered:
+            raise InputError(
+                "--by usage together with a filter", "select with the filter first, then --by usage from what it wrote"
+            )
+        _by_usage(base, size, output, on, weights, protect_prefix, min_uses, name, pattern, quiet, as_json)
+        return
+    if on or weights or protect_prefix:
+        raise InputError("--on, --weights and --protect-prefix say how to select by usage", "add --by usage")
     selection = select(
         inputs.vocabulary(base, pattern),
         size,
@@ -45,3 +84,40 @@ def run(
     with outputs.writing(output):
         save(selection.vocabulary, output)
     summary.tell(summary.of_selection(selection), as_json=as_json, quiet=quiet)
+
+
+def _by_usage(
+    base: str,
+    size: int,
+    output: Path,
+    on: list[str] | None,
+    weights: str | None,
+    protect_prefix: int,
+    min_uses: int,
+    name: str | None,
+    pattern: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    from tokkit.counts import combine, load, slice_weights
+    from tokkit.formats.tiktoken import save
+    from tokkit.render import usage as rendering
+    from tokkit.usage import select_by_usage
+
+    if not on:
+        raise InputError("--by usage needs counts", "add --on COUNTS, which `tokkit count` makes")
+    shares = inputs.weights(weights)
+    start = inputs.vocabulary(base, pattern)
+    table = combine([load(path) for path in on])
+    chosen = select_by_usage(
+        start,
+        size,
+        table,
+        weights=slice_weights(table.slices, shares) if shares else None,
+        protect_prefix=protect_prefix,
+        min_uses=min_uses,
+        name=name or output.stem,
+    )
+    with outputs.writing(output):
+        save(chosen.selection.vocabulary, output)
+    rendering.tell(chosen, as_json=as_json, quiet=quiet)
