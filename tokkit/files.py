@@ -89,18 +89,33 @@ def read_json(path: str | Path) -> Any:
     """Return the value of a JSON file.
 
     Raises:
-        FormatError: the file is not UTF-8, or not JSON; names the file, and line and column where they are known.
+        FormatError: the file is not UTF-8, not JSON, or has a key twice in one object; names the file, and line and
+            column where they are known.
         OSError: the file cannot be read.
     """
     data = Path(path).read_bytes()
     try:
-        return json.loads(data.decode())
+        return json.loads(data.decode(), object_pairs_hook=lambda pairs: _object(pairs, path))
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: not UTF-8: byte {data[error.start]:#04x} at offset {error.start}") from None
     except json.JSONDecodeError as error:
         raise FormatError(f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from None
     except RecursionError:
         raise FormatError(f"{path}: JSON nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise FormatError(f"{path}: not JSON that can be read: {error}") from None
+
+
+def _object(pairs: list[tuple[str, Any]], path: str | Path) -> dict[str, Any]:
+    """Return a JSON object whose keys are distinct: which of two values is meant, readers do not agree on."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise FormatError(f"{path}: key {key!r:.60} comes twice in one object", "keep one of the two")
+            seen.add(key)
+    return fields
 
 
 def sha256_of(path: str | Path) -> str:

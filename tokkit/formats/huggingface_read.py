@@ -68,8 +68,9 @@ def load(path: str | Path) -> Vocabulary | ForeignVocabulary:
         breaks = []  # the record has the pattern as it was, whatever constructs that needs
     breaks += [*_normalizer_breaks(parsed), *_model_breaks(parsed), *_added_breaks(parsed)]
     name = (path.name if path.is_dir() else file.parent.name) or "tokenizer"
-    # Segments may stand on the ids of special tokens below the ranks, so they are made when nothing else is known.
-    vocabulary = Vocabulary(name, pattern or "", parsed.tokens, parsed.special_tokens)
+    digest = sha256_of(file)
+    step = {"step": "file", "name": name, "sha256": digest}
+    vocabulary = Vocabulary(name, pattern or "", parsed.tokens, parsed.special_tokens, provenance=(step,))
     breaks += _merge_breaks(parsed, vocabulary)
     if not breaks and pattern is not None:
         return vocabulary if record is None else _recorded(vocabulary, record, file)
@@ -80,7 +81,7 @@ def load(path: str | Path) -> Vocabulary | ForeignVocabulary:
         semantics=_semantics(parsed),
         tokens=parsed.tokens,
         special_tokens=parsed.special_tokens,
-        sha256=sha256_of(file),
+        sha256=digest,
         breaks=tuple(breaks),
         encode_texts=None if parsed.model.get("dropout") else _encoder(file),
         pattern=pattern,
