@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tokkit.anatomy import Anatomy, inspect
     from tokkit.bases import BASES, load_base
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
@@ -40,6 +41,7 @@ __all__ = [
     "BASES",
     "PATTERNS",
     "TOOL",
+    "Anatomy",
     "CountsTable",
     "Document",
     "Donation",
@@ -56,6 +58,7 @@ __all__ = [
     "__version__",
     "check",
     "donate",
+    "inspect",
     "load_base",
     "read",
     "rename",
@@ -64,6 +67,7 @@ __all__ = [
 _HOMES = {
     "BASES": "bases",
     "PATTERNS": "pretokenize",
+    "Anatomy": "anatomy",
     "CountsTable": "counts",
     "Document": "corpus",
     "Donation": "donors",
@@ -79,6 +83,7 @@ _HOMES = {
     "Vocabulary": "vocabulary",
     "check": "laws",
     "donate": "donors",
+    "inspect": "anatomy",
     "load_base": "bases",
     "read": "formats.any",
     "rename": "pad",
