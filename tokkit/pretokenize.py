@@ -14,7 +14,8 @@ import numpy as np
 
 from tokkit.errors import InputError
 from tokkit.kernels import split as kernels
-from tokkit.unicode import class_table
+from tokkit.unicode import N_CODE_POINTS, class_table, code_point_ranges
+from tokkit.unicode_tables import CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,13 @@ PATTERNS = {
     "r50k_base": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
 }
 PATTERNS["p50k_base"] = PATTERNS["r50k_base"]
+
+# What the patterns of vocabularies ask for; `regex` follows the newest Unicode, runtimes the pinned one.
+_CLASSES = ("Lu", "Lt", "Ll", "Lm", "Lo", "M", "N")
+_UNASSIGNED = (0, 0x378, 0xFDD0, 0x1FFFE)  # by length in UTF-8: in no class, and the last two never will be
+# A pattern that backtracks is stopped: after some seconds and, by the length of a text, at a tenth of the slowest known pace.
+_SECONDS = 3.0
+_SLOWEST = 100_000
 
 # The second cl100k spelling is what papers and Hugging Face files carry; it is not the same split: at the end of a text it
 # parts "\n " into two pretokens. The second GPT-2 spelling is the original one.
@@ -146,9 +154,9 @@ def _compile(pattern: str) -> Any:
 
     try:
         return regex.compile(pattern)
-    except regex.error as error:
+    except (regex.error, RecursionError, OverflowError) as error:
         raise InputError(
-            f"pattern does not compile: {error}: {pattern}", f"known patterns by name: {', '.join(PATTERNS)}"
+            f"pattern does not compile: {error}: {pattern[:300]}", f"known patterns by name: {', '.join(PATTERNS)}"
         ) from None
 
 
@@ -165,15 +173,54 @@ def _split_by_regex(text: str, pattern: str) -> NDArray[np.int64]:
     starts = [0]
     covered = 0
     byte_offset = 0
-    for match in _compile(pattern).finditer(text):
-        if match.start() != covered or match.end() == covered:
-            break
-        covered = match.end()
-        byte_offset += len(match.group().encode())
-        starts.append(byte_offset)
+    try:
+        for match in _compile(pattern).finditer(_with_stand_ins(text), timeout=_SECONDS + len(text) / _SLOWEST):
+            if match.start() != covered or match.end() == covered:
+                break
+            covered = match.end()
+            byte_offset += len(match.group().encode())
+            starts.append(byte_offset)
+    except TimeoutError:
+        raise InputError(
+            f"the pattern takes too long at character {covered}: {text[covered : covered + 20]!r}",
+            "it backtracks: no quantifier within a quantifier, such as (a+)+",
+        ) from None
     if covered != len(text):
         raise InputError(
             f"the pattern leaves text uncovered at character {covered}: {text[covered : covered + 20]!r}",
             "end the pattern with alternatives that take any character, such as |\\s+|.",
         )
     return np.array(starts, np.int64)
+
+
+def _with_stand_ins(text: str) -> str:
+    """Return a text that `regex` splits as the pinned Unicode version would split `text`, byte for byte as long."""
+    if text.isascii():
+        return text
+    codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
+    stand_ins = _stand_ins()[codes]
+    return text if np.array_equal(codes, stand_ins) else stand_ins.tobytes().decode("utf-32-le")
+
+
+@cache
+def _stand_ins() -> NDArray[np.uint32]:
+    """Return uint32[0x110000]: each code point, or one of its pinned class where `regex` has another class for it."""
+    import regex  # noqa: PLC0415 - see `_compile`
+
+    everything = "".join(map(chr, range(N_CODE_POINTS)))
+    pinned = np.zeros(N_CODE_POINTS, np.uint8)
+    installed = np.zeros(N_CODE_POINTS, np.uint8)
+    for number, category in enumerate(_CLASSES, 1):
+        for start, stop in code_point_ranges(CATEGORIES[category]):
+            pinned[start:stop] = number
+        for match in regex.finditer(rf"\p{{{category}}}+", everything):
+            installed[match.start() : match.end()] = number
+    stand_ins = np.arange(N_CODE_POINTS, dtype="<u4")
+    lengths = np.digitize(stand_ins, [0x80, 0x800, 0x10000])  # bytes in UTF-8, less one
+    for length, unassigned in enumerate(_UNASSIGNED):
+        for number in range(len(_CLASSES) + 1):
+            of_class = (pinned == number) & (lengths == length)
+            alike = of_class & (installed == number)
+            if alike.any():
+                stand_ins[of_class & ~alike] = int(alike.argmax()) if number else unassigned
+    return stand_ins
