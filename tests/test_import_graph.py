@@ -56,17 +56,25 @@ ROOMS = {
     "formats": room("formats.*", "tokenizers", "display errors files foreign tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "origin": room("origin", "", "bases errors steps vocabulary"),
-    "measure": room("measure", "numpy", "counts encode errors kernels unicode vocabulary"),
+    "plan": room("plan", "numpy", "counts curves errors kernels steps unicode vocabulary"),
+    "measure": room("measure", "numpy", "counts encode errors foreign kernels unicode vocabulary"),
+    "page": room("page page_*", "numpy", "curves display foreign tool unicode"),
+    "pages": room(  # makes files of a page, prints nothing
+        "render.charts render.page render.page_parts render.page_style render.page_compression",
+        "altair vl_convert",
+        "display page render",
+    ),
     "anatomy": room(
         "anatomy* compare* why segmentation",
         "numpy",
         "counts display encode errors foreign kernels laws pretokenize unicode vocabulary",
     ),
+    "audit": room("audit*", "numpy regex", "encode errors foreign kernels unicode"),
     "render": room("render.*", "rich", "display errors"),
 }
 EVERYTHING = frozenset(ROOMS)
 ROOMS |= {
-    "recipe": room("recipe*", "msgspec numpy", " ".join(EVERYTHING - {"render"})),
+    "recipe": room("recipe* plan_recipe", "msgspec numpy", " ".join(EVERYTHING - {"render"})),
     "cli": Room(frozenset({"cli.*"}), frozenset({"typer"}), EVERYTHING | {"recipe"}),
     "entry": room("__main__", "", "cli"),
 }
@@ -85,6 +93,7 @@ TYPES_OF = {
     "vocabulary": {"tiktoken"},
     "formats": {"steps"},
     "render": {"anatomy", "counts", "curves", "laws", "measure", "recipe", "steps", "vocabulary"},
+    "audit": {"counts", "steps", "vocabulary"},
     "counts": {"numpy"},
     "steps": {"foreign"},
 }

@@ -1,26 +1,33 @@
-"""Compression of vocabularies on counts tables: exact token counts, and ratios of sums, per slice and in all."""
+"""Compression of vocabularies on counts tables: exact token counts, and ratios of sums, per slice and in all.
+
+A foreign vocabulary has no ranks to work on counted pretokens with: it encodes the text itself, by its own rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tokkit.counts_table import slice_rows
 from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, MismatchError
+from tokkit.foreign import ForeignVocabulary
 from tokkit.kernels.scripts import count_members
 from tokkit.unicode import script_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from tokkit.corpus import Document
     from tokkit.counts_table import CountsTable
     from tokkit.vocabulary import Vocabulary
+
+DOCUMENTS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,8 @@ class Row:
         characters: code points of the text.
         tokens: number of tokens.
         han_characters: Han characters of the text.
-        han_tokens: tokens of the pretokens that have a Han character.
-        baseline_tokens: what the baseline needs for the same text; None without a baseline.
+        han_tokens: tokens of the pretokens that have a Han character; None for a foreign vocabulary.
+        baseline_tokens: what the first baseline needs for the same text; None without a baseline.
     """
 
     vocabulary: str
@@ -48,7 +55,7 @@ class Row:
     characters: int
     tokens: int
     han_characters: int
-    han_tokens: int
+    han_tokens: int | None
     baseline_tokens: int | None = None
 
     @property
@@ -64,11 +71,13 @@ class Row:
     @property
     def tokens_per_han_character(self) -> float | None:
         """Tokens of pretokens with Han characters, per Han character; None where there are none."""
-        return self.han_tokens / self.han_characters if self.han_characters else None
+        if self.han_tokens is None or not self.han_characters:
+            return None
+        return self.han_tokens / self.han_characters
 
     @property
     def change(self) -> float | None:
-        """Change in tokens against the baseline, -0.25 for a quarter fewer; None without a baseline."""
+        """Change in tokens against the first baseline, -0.25 for a quarter fewer; None without a baseline."""
         return self.tokens / self.baseline_tokens - 1 if self.baseline_tokens else None
 
 
@@ -88,36 +97,90 @@ class Report:
     Attributes:
         vocabularies: name, number of entries and rank-file sha256 of each.
         rows: all rows, grouped by vocabulary.
-        baseline: name of the baseline, which is one of the vocabularies; None without.
+        baselines: names of the baselines, which are the first of the vocabularies; `change` is against the first.
         weights: share of the bytes of each slice (they add up to one) for `mixtures`; None without.
         mixtures: one for each vocabulary, where there are weights.
+        semantics: by which rule a foreign vocabulary encodes, by its name; the others encode by ranks.
     """
 
     vocabularies: tuple[tuple[str, int, str], ...]
     rows: tuple[Row, ...]
-    baseline: str | None = None
+    baselines: tuple[str, ...] = ()
     weights: Mapping[tuple[str, str], float] | None = None
     mixtures: tuple[Mixture, ...] = ()
+    semantics: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def baseline(self) -> str | None:
+        """Name of the first baseline; None without."""
+        return self.baselines[0] if self.baselines else None
+
+    def by_place(self) -> list[tuple[Row, ...]]:
+        """Return the rows of every vocabulary for the same slice or total together, in the order of the first vocabulary."""
+        n_places = len(self.rows) // len(self.vocabularies)
+        return [self.rows[place::n_places] for place in range(n_places)]
+
+    def document(self) -> dict[str, Any]:
+        """Return the report as a JSON document: integers, and the unrounded ratios beside them."""
+        document: dict[str, Any] = {
+            "vocabularies": [
+                {"name": name, "n_vocab": n_vocab, "sha256": sha256, "semantics": self.semantics.get(name, "ranks")}
+                for name, n_vocab, sha256 in self.vocabularies
+            ],
+            "baseline": self.baseline,
+            "baselines": list(self.baselines),
+            "rows": self._row_documents(),
+        }
+        if self.weights is not None:
+            document["weights"] = [
+                {"language": language, "domain": domain, "share": share}
+                for (language, domain), share in self.weights.items()
+            ]
+            document["mixtures"] = [
+                {"vocabulary": each.vocabulary, "bytes_per_token": each.bytes_per_token, "change": each.change}
+                for each in self.mixtures
+            ]
+        return document
+
+    def _row_documents(self) -> list[dict[str, Any]]:
+        tokens = {(row.vocabulary, row.language, row.domain): row.tokens for row in self.rows}
+        documents = []
+        for row in self.rows:
+            against = {name: tokens[name, row.language, row.domain] for name in self.baselines}
+            documents.append(
+                {
+                    "row": "slice" if row.domain is not None else "language" if row.language is not None else "all",
+                    **vars(row),
+                    "bytes_per_token": row.bytes_per_token,
+                    "characters_per_token": row.characters_per_token,
+                    "tokens_per_han_character": row.tokens_per_han_character,
+                    "change": row.change,
+                    "changes": {name: row.tokens / n - 1 if n else None for name, n in against.items()},
+                }
+            )
+        return documents
 
 
 def report(
-    vocabularies: Sequence[Vocabulary],
+    vocabularies: Sequence[Vocabulary | ForeignVocabulary],
     tables: CountsTable | Mapping[str, CountsTable],
     *,
-    baseline: Vocabulary | None = None,
+    baseline: Vocabulary | ForeignVocabulary | Sequence[Vocabulary | ForeignVocabulary] | None = None,
     weights: Mapping[tuple[str, str], float] | None = None,
+    documents: Iterable[Document] | None = None,
 ) -> Report:
     r"""Measure vocabularies on the same text.
 
     Args:
         vocabularies: the vocabularies, with different names.
         tables: a counts table; or, for vocabularies of several patterns, one for each pattern, counted from the same corpus.
-        baseline: the vocabulary to compare with; it is measured first, whether it is among the others or not.
+        baseline: what to compare with, one or several; they are measured first, whether they are among the others or not.
         weights: each slice's share of the bytes of a mixture: see `tokkit.counts.slice_weights`.
+        documents: the text that the tables were counted from, read once; foreign vocabularies need it, and no other does.
 
     Raises:
-        MismatchError: a vocabulary's pattern is not the one by which the counts were cut.
-        InputError: no vocabulary, two of the same name, or an empty table.
+        MismatchError: a vocabulary's pattern is not the one by which the counts were cut; `documents` are other text.
+        InputError: no vocabulary, two of the same name, an empty table, or a foreign vocabulary without documents.
 
     Example:
         >>> from tokkit.counts import count_texts
@@ -128,26 +191,20 @@ def report(
         >>> [(row.vocabulary, row.tokens, row.change) for row in report([pairs], table, baseline=letters).rows]
         [('bytes', 6, 0.0), ('bytes', 6, 0.0), ('pairs', 4, -0.33333333333333337), ('pairs', 4, -0.33333333333333337)]
     """
-    measured = list(vocabularies)
-    if baseline is not None:
-        measured = [
-            baseline,
-            *(each for each in measured if each.name != baseline.name or each.sha256 != baseline.sha256),
-        ]
-    names = [vocabulary.name for vocabulary in measured]
-    if not measured or len(set(names)) < len(names):
-        raise InputError(
-            f"vocabularies to compare need different names: {', '.join(names) or 'there is none'}",
-            "write one again with another --name",
-        )
+    compared = [] if baseline is None else list(baseline) if isinstance(baseline, Sequence) else [baseline]
+    measured = _measured(compared, vocabularies)
     by_pattern = tables if isinstance(tables, Mapping) else {tables.pattern: tables}
+    foreign = [each for each in measured if isinstance(each, ForeignVocabulary)]
+    n_tokens = count_tokens(foreign, _documents_for(foreign, documents)) if foreign else {}
     rows: list[Row] = []
     baseline_rows: list[Row] = []
     mixtures: list[Mixture] = []
     for vocabulary in measured:
-        table = _table_for(vocabulary, by_pattern)
-        slices = _slice_rows(vocabulary, table)
-        if baseline is not None:
+        if isinstance(vocabulary, ForeignVocabulary):
+            slices = _foreign_rows(vocabulary, next(iter(by_pattern.values())), n_tokens[vocabulary.name])
+        else:
+            slices = _slice_rows(vocabulary, _table_for(vocabulary, by_pattern))
+        if compared:
             baseline_rows = baseline_rows or slices
             slices = [
                 replace(row, baseline_tokens=base.tokens) for row, base in zip(slices, baseline_rows, strict=True)
@@ -158,10 +215,90 @@ def report(
     return Report(
         tuple((vocabulary.name, vocabulary.n_vocab, vocabulary.sha256) for vocabulary in measured),
         tuple(rows),
-        baseline.name if baseline is not None else None,
+        tuple(each.name for each in measured[: len(compared)]),
         weights,
         tuple(mixtures),
+        {each.name: each.semantics for each in foreign},
     )
+
+
+def count_tokens(
+    vocabularies: Sequence[ForeignVocabulary], documents: Iterable[Document]
+) -> dict[str, dict[tuple[str, str], int]]:
+    """Return how many tokens foreign vocabularies need for each slice of some text, which is read once.
+
+    Returns:
+        By the vocabulary's name and the slice's language and domain.
+
+    Raises:
+        InputError: a vocabulary whose encoding is refused.
+    """
+    counted: dict[str, dict[tuple[str, str], int]] = {vocabulary.name: {} for vocabulary in vocabularies}
+
+    def count(batch: Sequence[Document]) -> None:
+        texts = [document.text.decode() for document in batch]
+        for vocabulary in vocabularies:
+            of_slice = counted[vocabulary.name]
+            for document, ids in zip(batch, vocabulary.encode_all(texts), strict=True):
+                key = document.language, document.domain
+                of_slice[key] = of_slice.get(key, 0) + len(ids)
+
+    batch: list[Document] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) == DOCUMENTS_AT_ONCE:
+            count(batch)
+            batch = []
+    count(batch)
+    return counted
+
+
+def _measured(
+    baselines: Sequence[Vocabulary | ForeignVocabulary], vocabularies: Sequence[Vocabulary | ForeignVocabulary]
+) -> list[Vocabulary | ForeignVocabulary]:
+    """Return the baselines and then the others, each once; refuse two of one name."""
+    measured = list(baselines)
+    known = {(each.name, each.sha256) for each in baselines}
+    measured += [each for each in vocabularies if (each.name, each.sha256) not in known]
+    names = [vocabulary.name for vocabulary in measured]
+    if not measured or len(set(names)) < len(names):
+        raise InputError(
+            f"vocabularies to compare need different names: {', '.join(names) or 'there is none'}",
+            "write one again with another --name",
+        )
+    return measured
+
+
+def _documents_for(foreign: Sequence[ForeignVocabulary], documents: Iterable[Document] | None) -> Iterable[Document]:
+    if documents is None:
+        raise InputError(
+            f"{foreign[0].name} is measured on text, not on counts: {foreign[0].semantics}",
+            "give the corpus itself instead of its counts",
+        )
+    return documents
+
+
+def _foreign_rows(
+    vocabulary: ForeignVocabulary, table: CountsTable, n_tokens: Mapping[tuple[str, str], int]
+) -> list[Row]:
+    other = sorted(n_tokens.keys() ^ {part.key for part in table.slices})
+    if other:
+        raise MismatchError(f"the text and its counts do not have the same slices: {'-'.join(other[0])}")
+    han = _han_characters(table)
+    return [
+        Row(
+            vocabulary.name,
+            part.language,
+            part.domain,
+            part.documents,
+            part.bytes,
+            part.characters,
+            n_tokens[part.key],
+            int(han[first:last] @ table.counts[first:last]),
+            None,
+        )
+        for part, (first, last) in zip(table.slices, slice_rows(table), strict=True)
+    ]
 
 
 def _table_for(vocabulary: Vocabulary, tables: Mapping[str, CountsTable]) -> CountsTable:
@@ -227,7 +364,7 @@ def _sum(rows: Sequence[Row], language: str | None) -> Row:
         sum(row.characters for row in rows),
         sum(row.tokens for row in rows),
         sum(row.han_characters for row in rows),
-        sum(row.han_tokens for row in rows),
+        None if rows[0].han_tokens is None else sum(row.han_tokens or 0 for row in rows),
         sum(row.baseline_tokens or 0 for row in rows) if with_baseline else None,
     )
 

@@ -17,7 +17,6 @@ from tokkit.vocabulary import rank_lines
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokkit.measure import Report
     from tokkit.recipe_build import Build
 
 FORMAT = "tokkit-release"
@@ -41,7 +40,7 @@ def files(build: Build) -> dict[str, bytes]:
         f"{name}.tiktoken": ranks,
         f"{name}.json": json_bytes(sidecar(build.vocabulary, ranks)),
         **build.tokenizer,
-        "report.json": json_bytes(report_document(build.report)),
+        "report.json": json_bytes(build.report.document()),
         "README.md": card(build).encode(),
     }
     return released | {MANIFEST: json_bytes(_manifest(build, released))}
@@ -83,27 +82,6 @@ def require_release_folder(folder: str | Path) -> None:
         InputError: it is a file, or has files and no manifest of a release.
     """
     _earlier_files(Path(folder))
-
-
-def report_document(report: Report) -> dict[str, Any]:
-    """Return a report as the JSON document that `tokkit report --json` prints."""
-    return {
-        "vocabularies": [
-            {"name": name, "n_vocab": n_vocab, "sha256": sha256} for name, n_vocab, sha256 in report.vocabularies
-        ],
-        "baseline": report.baseline,
-        "rows": [
-            {
-                "row": "slice" if row.domain is not None else "language" if row.language is not None else "all",
-                **vars(row),
-                "bytes_per_token": row.bytes_per_token,
-                "characters_per_token": row.characters_per_token,
-                "tokens_per_han_character": row.tokens_per_han_character,
-                "change": row.change,
-            }
-            for row in report.rows
-        ],
-    }
 
 
 def _manifest(build: Build, released: Mapping[str, bytes]) -> dict[str, Any]:

@@ -81,16 +81,46 @@ def base_of(checked: Vocabulary, argument: str | None, *, quiet: bool) -> Vocabu
         return None
 
 
-def named_apart(arguments: Sequence[str], vocabularies: Sequence[Vocabulary]) -> list[Vocabulary]:
-    """Return vocabularies to compare: those that share a name are called by their arguments instead."""
+def listed(argument: str) -> list[str]:
+    """Return the names and paths of an argument that lists several, separated by commas; a path may hold commas itself.
+
+    Example:
+        >>> listed("cl100k_base,o200k_base, mine.tiktoken")
+        ['cl100k_base', 'o200k_base', 'mine.tiktoken']
+    """
+    if Path(argument).exists():
+        return [argument]
+    found = [part.strip() for part in argument.split(",")]
+    if not all(found):
+        raise InputError(f"an empty name in a list: {argument!r}", "separate names and paths by single commas")
+    return list(dict.fromkeys(found))
+
+
+def named_apart(
+    arguments: Sequence[str], vocabularies: Sequence[Vocabulary | ForeignVocabulary]
+) -> list[Vocabulary | ForeignVocabulary]:
+    """Return vocabularies to compare: those that share a name are called by their files, or by their arguments."""
     from collections import Counter
     from dataclasses import replace
 
     names = Counter(vocabulary.name for vocabulary in vocabularies)
+    shared = {argument for argument, each in zip(arguments, vocabularies, strict=True) if names[each.name] > 1}
+    files = {Path(argument).name for argument in shared}
+    apart = len(files) == len(shared) and files.isdisjoint(names)
     return [
-        replace(vocabulary, name=argument) if names[vocabulary.name] > 1 else vocabulary
+        replace(vocabulary, name=Path(argument).name if apart else argument) if argument in shared else vocabulary
         for argument, vocabulary in zip(arguments, vocabularies, strict=True)
     ]
+
+
+def distinct_names(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return the names of tokenizers to show beside each other: those that share one are called by their arguments.
+
+    Example:
+        >>> distinct_names(["a/x.model", "b/x.model", "cl100k_base"], ["x", "x", "cl100k_base"])
+        ['a/x.model', 'b/x.model', 'cl100k_base']
+    """
+    return [argument if names.count(name) > 1 else name for argument, name in zip(arguments, names, strict=True)]
 
 
 def names_vocabulary(argument: str) -> bool:

@@ -141,7 +141,11 @@ WeighByOption = Annotated[
 ]
 Lexicon = Annotated[
     list[str] | None,
-    typer.Option("--lexicon", metavar="NAME", help="Learn from a lexicon, such as wordfreq:zh; repeatable."),
+    typer.Option(
+        "--lexicon",
+        metavar="NAME|FILE",
+        help="Lexicon to learn from, such as wordfreq:zh; to audit by, a file of unwanted words; repeatable.",
+    ),
 ]
 Words = Annotated[
     list[Path] | None,
@@ -168,5 +172,11 @@ On = Annotated[
 ]
 Baseline = Annotated[
     str, typer.Option("--baseline", metavar="VOCAB", help="The vocabulary that others are compared with.")
+]
+Baselines = Annotated[
+    str,
+    typer.Option(
+        "--baseline", metavar="VOCAB,...", help="What to compare with, separated by commas; the first counts."
+    ),
 ]
 To = Annotated[VocabularyFormat, typer.Option("--to", metavar="tiktoken|huggingface", help="The format to write.")]

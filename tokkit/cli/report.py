@@ -11,9 +11,10 @@ from tokkit.cli import inputs, options, outputs
 from tokkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tokkit.corpus import Document, Labels
+    from tokkit.counts import CountsTable
     from tokkit.foreign import ForeignVocabulary
     from tokkit.measure import Report
     from tokkit.page import Page
@@ -32,6 +33,9 @@ def run(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="Write its charts as PNG and SVG files.")
     ] = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Print bytes per token at every prefix size instead, exact.")
+    ] = False,
     language: options.Language = None,
     domain: options.Domain = None,
     language_field: options.LanguageField = None,
@@ -74,6 +78,9 @@ def run(
     documents = _documents(on, labels, named)
     patterns = [each.pattern for each in named if not _is_foreign(each) and each.pattern is not None]
     tables = inputs.tables_by_pattern(on, labels, patterns or [_default_pattern()], jobs=jobs, quiet=quiet)
+    if curve:
+        _show_curves(measured, tables, as_json=as_json, as_csv=as_csv)
+        return
     first = next(iter(tables.values()))
     result = report(
         measured,
@@ -86,6 +93,32 @@ def run(
         _write_page(_page(measured[0], named, result, on, quiet=quiet), html, plots)
     show = rendering.show_json if as_json else rendering.show_csv if as_csv else rendering.show
     show(result)
+
+
+def _show_curves(
+    vocabularies: Sequence[Vocabulary | ForeignVocabulary],
+    tables: Mapping[str, CountsTable],
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Print the curve of each vocabulary.
+
+    Raises:
+        InputError: one is no vocabulary of ranks, and so has no prefixes.
+        MismatchError: the counts were cut by another pattern.
+    """
+    from tokkit.curves import curve
+    from tokkit.foreign import ForeignVocabulary
+    from tokkit.render import curve as rendering
+
+    curves = []
+    for each in vocabularies:
+        if isinstance(each, ForeignVocabulary):
+            raise InputError(f"{each.name} has no prefixes: {each.semantics}", "give a vocabulary of ranks")
+        curves.append(curve(each, tables.get(each.pattern, next(iter(tables.values())))))
+    show = rendering.show_json if as_json else rendering.show_csv if as_csv else rendering.show
+    show(curves)
 
 
 def _pattern_for(argument: str, pattern: str | None) -> str | None:
@@ -124,7 +157,8 @@ def _documents(
     if unfit is not None:
         what = "stdin, which can be read once" if unfit == "-" else f"a counts table: {unfit}"
         raise InputError(
-            f"{foreign.name} is measured on text by its own rule, and --on is {what}", "give the corpus files themselves"
+            f"{foreign.name} is measured on text by its own rule, and --on is {what}",
+            "give the corpus files themselves",
         )
     return corpus.read(on, labels)
 
@@ -156,7 +190,9 @@ def _page(
     from tokkit.vocabulary import Vocabulary
 
     laws = check(subject, inputs.base_of(subject, None, quiet=quiet)) if isinstance(subject, Vocabulary) else ()
-    return page_of(subject, vocabularies, result, on=", ".join(Path(argument).name or argument for argument in on), laws=laws)
+    return page_of(
+        subject, vocabularies, result, on=", ".join(Path(argument).name or argument for argument in on), laws=laws
+    )
 
 
 def _write_page(page: Page, html: Path | None, plots: Path | None) -> None:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from tokkit.measure import Mixture, Report, Row
 
-COLUMNS = (
-    "language", "domain", "vocabulary", "documents", "bytes", "characters", "tokens",
-    "bytes/token", "chars/token", "tokens/Han", "change",
-)  # fmt: skip
+COLUMNS = ("language", "domain", "vocabulary", "bytes", "tokens", "bytes/token", "change")
+SPARED = ((), ("bytes",), ("bytes", "tokens"))  # what is left out, in this order, of a table that is too wide
+WIDTH = table.WIDTH - table.LEAST_BAR - len(table.GAP)
+LONGEST_NAME = 24
 ALL = "(all)"
 RAW_COLUMNS = (
     "row", "vocabulary", "language", "domain", "documents", "bytes", "characters", "tokens", "han_characters",
@@ -23,11 +23,17 @@ RAW_COLUMNS = (
 
 
 def show(report: Report) -> None:
-    """Write the report to stdout as a table: the vocabularies under each other for every slice, totals last."""
-    n_slices = len({(row.language, row.domain) for row in report.rows if row.domain is not None})
-    by_place = _by_place(report.rows)
-    n_totals = (len(by_place) // len(report.vocabularies) - n_slices) * len(report.vocabularies)
-    table.show(COLUMNS, [_cells(row) for row in by_place], left=3, totals=n_totals)
+    """Write the report to stdout as a table: the vocabularies under each other for every slice, totals last.
+
+    It is made to fit 80 columns: the numbers of bytes and tokens are left out where there is no room for them.
+    """
+    places = report.by_place()
+    rows = [row for place in places for row in place]
+    n_totals = sum(place[0].domain is None for place in places) * len(report.vocabularies)
+    columns, cells = _fitting([_cells(row) for row in rows])
+    bars = [row.bytes_per_token or 0.0 for row in rows]
+    gains = [-(row.change or 0.0) for row in rows]
+    table.show(columns, cells, left=3, totals=n_totals, bars=bars, gains=gains)
     if report.mixtures:
         data.text("\n")
         cells = [[each.vocabulary, _ratio(each.bytes_per_token), _change(each.change)] for each in report.mixtures]
@@ -36,23 +42,7 @@ def show(report: Report) -> None:
 
 def show_json(report: Report) -> None:
     """Write the report to stdout as one JSON document."""
-    document: dict[str, Any] = {
-        "vocabularies": [
-            {"name": name, "n_vocab": n_vocab, "sha256": sha256} for name, n_vocab, sha256 in report.vocabularies
-        ],
-        "baseline": report.baseline,
-        "rows": [dict(zip(RAW_COLUMNS, _raw(row), strict=True)) for row in report.rows],
-    }
-    if report.weights is not None:
-        document["weights"] = [
-            {"language": language, "domain": domain, "share": share}
-            for (language, domain), share in report.weights.items()
-        ]
-        document["mixtures"] = [
-            {"vocabulary": each.vocabulary, "bytes_per_token": each.bytes_per_token, "change": each.change}
-            for each in report.mixtures
-        ]
-    data.document(document)
+    data.document(report.document())
 
 
 def show_csv(report: Report) -> None:
@@ -61,24 +51,31 @@ def show_csv(report: Report) -> None:
     data.comma_separated(RAW_COLUMNS, rows)
 
 
-def _by_place(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of a slice or total together, in the order of the first vocabulary."""
-    places = {place: number for number, place in enumerate(dict.fromkeys((row.language, row.domain) for row in rows))}
-    return sorted(rows, key=lambda row: places[row.language, row.domain])
-
-
 def _cells(row: Row) -> list[str]:
-    numbers = (row.documents, row.bytes, row.characters, row.tokens)
     return [
         row.language or ALL,
         row.domain or ALL,
-        row.vocabulary,
-        *(f"{number:,}" for number in numbers),
+        _short(row.vocabulary),
+        f"{row.bytes:,}",
+        f"{row.tokens:,}",
         _ratio(row.bytes_per_token),
-        _ratio(row.characters_per_token),
-        _ratio(row.tokens_per_han_character),
         _change(row.change),
     ]
+
+
+def _fitting(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of a table that fit beside bars in 80 columns, and their cells."""
+    for spared in SPARED:
+        kept = [place for place, column in enumerate(COLUMNS) if column not in spared]
+        columns, cells = [COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in rows]
+        if max(map(table.width, table.lines(columns, cells, left=3))) <= WIDTH:
+            break
+    return columns, cells
+
+
+def _short(name: str) -> str:
+    """Return a name that is not too long for a column: a path keeps its end."""
+    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
 
 
 def _raw(row: Row) -> list[Any]:

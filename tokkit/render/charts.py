@@ -1,0 +1,298 @@
+"""Draw the charts of a report with Altair and vl-convert: SVG for the page, SVG and PNG files for slides.
+
+Everything drawn has one of the colours below, so that the page can give them others in the dark. Charts are as wide as a
+phone, and the page puts several in a row. Nothing in them depends on time, place or chance.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from tokkit.display import show
+from tokkit.page import LENGTHS, leading_scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tokkit.page import Page
+
+WIDTH = 358  # pixels: a phone's 390 less its margins
+INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d9dee4", "#fdfdfe"
+SERIES = ("#8c959f", "#0b6bcb", "#c2570c", "#1a7f4b", "#8250df", "#b3206b", "#6b5900", "#00738a")
+"""Colours of the vocabularies: the first baseline is grey."""
+MARK = "#d1242f"
+PNG_SCALE = 2.0
+EXTRA = "pip install 'tokkit[report]'"
+MOST_LANGUAGES = 24
+LONGEST_LABEL = 28
+Rows = list[dict[str, Any]]
+
+
+@cache
+def drawable() -> bool:
+    """Return whether Altair and vl-convert are installed: the extra `report`."""
+    return all(find_spec(name) is not None for name in ("altair", "vl_convert"))
+
+
+def charts(page: Page) -> dict[str, str]:
+    """Return the SVG text of every chart that a page has data for, by name; none without the extra `report`."""
+    if not drawable():
+        return {}
+    drawn: dict[str, Any] = {"compression": _compression(page)}
+    if page.report.baseline is not None:
+        drawn["change"] = _change(page)
+    drawn["lengths"] = _lengths(page)
+    drawn["scripts"] = _scripts(page)
+    if page.curves:
+        drawn["curves"] = _curves(page)
+    if page.frontier:
+        drawn["frontier"] = _frontier(page)
+    return {name: _svg(name, chart) for name, chart in drawn.items() if chart is not None}
+
+
+def png(svg: str) -> bytes:
+    """Return a chart as a PNG image."""
+    import vl_convert  # noqa: PLC0415 - of the extra `report`, so loaded where a chart is drawn
+
+    image: bytes = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
+    return image
+
+
+def files(page: Page) -> dict[str, bytes]:
+    """Return every chart as SVG and PNG files by name; none without the extra `report`."""
+    drawn = charts(page)
+    return {f"{name}.svg": svg.encode() for name, svg in drawn.items()} | {
+        f"{name}.png": png(svg) for name, svg in drawn.items()
+    }
+
+
+def label(name: str) -> str:
+    r"""Return a name for a chart or table: escaped as tokens are, its end kept where it is too long.
+
+    Example:
+        >>> label("zh" + chr(0x202E)), label("a/" * 20 + "b.tiktoken")
+        ('zh\\u202e', '…/a/a/a/a/a/a/a/a/b.tiktoken')
+    """
+    text = show(name.encode("utf-8", "surrogatepass"))
+    return text if len(text) <= LONGEST_LABEL else f"…{text[1 - LONGEST_LABEL :]}"
+
+
+def series(page: Page) -> dict[str, str]:
+    """Return the colour of each vocabulary by its label; a ninth one has the second's colour again."""
+    names = [label(name) for name, _, _ in page.report.vocabularies]
+    return {name: SERIES[number if number < len(SERIES) else 1 + number % 7] for number, name in enumerate(names)}
+
+
+def _compression(page: Page) -> Any:
+    """Bytes per token of every language, a bar a vocabulary."""
+    rows = [
+        {"language": label(name), "vocabulary": label(row.vocabulary), "value": row.bytes_per_token}
+        for name, place in _languages(page)
+        for row in place
+    ]
+    return _bars(rows, "language", "bytes per token", series(page), title="Bytes per token")
+
+
+def _change(page: Page) -> Any:
+    """Change in tokens against the first baseline, of every other vocabulary."""
+    first = page.report.baseline
+    rows = [
+        {"language": label(name), "vocabulary": label(row.vocabulary), "value": 100 * row.change}
+        for name, place in _languages(page)
+        for row in place
+        if row.change is not None and row.vocabulary != first
+    ]
+    if not rows:
+        return None
+    colours = {name: colour for name, colour in series(page).items() if name != label(first or "")}
+    title = f"Change in tokens against {label(first or '')}"
+    return _bars(rows, "language", "per cent; fewer is better", colours, title=title, axis="+d", number="+.1f")
+
+
+def _languages(page: Page) -> list[tuple[str, Sequence[Any]]]:
+    """Return the rows of each language, its total where it has several slices, and last those of everything."""
+    places: dict[str, Sequence[Any]] = {}
+    for place in page.report.by_place():
+        language, domain = place[0].language, place[0].domain
+        if domain is None or language not in places:
+            places["all" if language is None else language or "(none)"] = place
+    everything = places.pop("all")
+    return [*list(places.items())[:MOST_LANGUAGES], ("all", everything)]
+
+
+def _lengths(page: Page) -> Any:
+    names = [f"{first}-{last - 1}" if last - first > 1 else str(first) for first, last in LENGTHS]
+    names[-1] = f"{LENGTHS[-1][0]}+"
+    rows = [
+        {"length": name, "vocabulary": label(each.vocabulary), "value": number}
+        for each in page.profiles
+        for name, number in zip(names, each.lengths, strict=True)
+    ]
+    return _columns(rows, "length", names, "bytes in the token", series(page), title="Tokens by length")
+
+
+def _scripts(page: Page) -> Any:
+    leading = leading_scripts(page.profiles)
+    rows = [
+        {"script": name, "vocabulary": label(each.vocabulary), "value": each.scripts.get(name, 0)}
+        for name in leading
+        for each in page.profiles
+    ]
+    return _bars(rows, "script", "tokens", series(page), title="Tokens by script", axis="~s", number=",d")
+
+
+def _curves(page: Page) -> Any:
+    import altair as alt  # noqa: PLC0415
+
+    rows = [
+        {"slice": label(curve.name), "size": size, "value": value}
+        for curve in page.curves
+        for size, value in curve.points
+    ]
+    names = list(dict.fromkeys(label(curve.name) for curve in page.curves))
+    colours = [SERIES[1 + number % 7] for number in range(len(names))]
+    lines = _chart(rows).mark_line(strokeWidth=1.5).encode(
+        x=alt.X("size:Q", title="tokens kept of the base", axis=alt.Axis(format="~s")),
+        y=alt.Y("value:Q", title="bytes per token", scale=alt.Scale(zero=False)),
+        color=alt.Color("slice:N", scale=alt.Scale(domain=names, range=colours), legend=_legend(names)),
+    )  # fmt: skip
+    layers = [lines]
+    if page.cut is not None:
+        rule = _chart([{"size": page.cut, "text": f"{page.cut:,}"}])
+        layers.append(rule.mark_rule(color=MARK, strokeDash=[4, 3]).encode(x="size:Q"))
+        layers.append(rule.mark_text(color=MARK, align="left", dx=4, y=8).encode(x="size:Q", text="text:N"))
+    return alt.layer(*layers).properties(**_size(260), title="Bytes per token at every prefix size")
+
+
+def _frontier(page: Page) -> Any:
+    import altair as alt  # noqa: PLC0415
+
+    rows = [
+        {
+            "prefix": split.prefix, "value": split.bytes_per_token, "low": split.low, "high": split.high,
+            "label": split.label,
+        }
+        for split in page.frontier
+    ]  # fmt: skip
+    x = alt.X("prefix:Q", title="prefix tokens; the rest is learned", axis=alt.Axis(format="~s"))
+    y = alt.Y("value:Q", title="bytes per token", scale=alt.Scale(zero=False))
+    base = _chart(rows)
+    layers = [base.mark_line(color=SERIES[1], strokeWidth=1.5, point={"color": SERIES[1], "size": 18}).encode(x=x, y=y)]
+    if any(split.low is not None for split in page.frontier):
+        band = _chart([row for row in rows if row["low"] is not None])
+        layers.append(band.mark_rule(color=SERIES[1], opacity=0.5).encode(x=x, y="low:Q", y2="high:Q"))
+    named = _chart([row for row in rows if row["label"]])
+    layers.append(named.mark_point(color=MARK, filled=True, size=50).encode(x=x, y=y))
+    layers.append(named.mark_text(color=MARK, dy=-10).encode(x=x, y=y, text="label:N"))
+    return alt.layer(*layers).properties(**_size(240), title="The frontier of splits")
+
+
+def _bars(
+    rows: Rows,
+    by: str,
+    title_x: str,
+    colours: Mapping[str, str],
+    *,
+    title: str,
+    axis: str = ".1~f",
+    number: str = ".2f",
+) -> Any:
+    """Horizontal bars in the order of the rows, a bar a vocabulary, with the numbers behind them where they can be read."""
+    import altair as alt  # noqa: PLC0415
+
+    names, places = list(colours), list(dict.fromkeys(row[by] for row in rows))
+    thickness = {1: 13, 2: 10}.get(len(names), 8)
+    numbers = [row["value"] for row in rows if row["value"] is not None]
+    room = 0.16 * (max([0, *numbers]) - min([0, *numbers]))  # for the numbers
+    domain = [min([0, *numbers]) - room * (min(numbers) < 0), max([0, *numbers]) + room]
+    encoded = {
+        "y": alt.Y(f"{by}:N", sort=places, title=None, scale=alt.Scale(paddingInner=0.25, paddingOuter=0.1)),
+        "yOffset": alt.YOffset("vocabulary:N", sort=names),
+        "x": alt.X(
+            "value:Q",
+            title=title_x,
+            axis=alt.Axis(format=axis, tickCount=6),
+            scale=alt.Scale(domain=domain, nice=False),
+        ),
+    }
+    colour = alt.Color("vocabulary:N", scale=_scale(colours), legend=_legend(names))
+    layers = [_chart(rows).mark_bar().encode(**encoded, color=colour)]
+    for sign, align in ((1, "left"), (-1, "right")):
+        signed = [row for row in rows if row["value"] is not None and (row["value"] >= 0) == (sign > 0)]
+        text = _chart(signed).mark_text(align=align, dx=3 * sign, fontSize=min(9, thickness), color=MUTED)
+        layers += [text.encode(**encoded, text=alt.Text("value:Q", format=number))] if signed else []
+    height = len(places) * (len(names) * thickness + 6) + 60 + _legend_height(names)
+    return alt.layer(*layers).properties(width=WIDTH, height=height, title=title)
+
+
+def _columns(
+    rows: Rows, by: str, places: Sequence[str], title_x: str, colours: Mapping[str, str], *, title: str
+) -> Any:
+    """Vertical bars, a bar a vocabulary."""
+    import altair as alt  # noqa: PLC0415
+
+    names = list(colours)
+    return _chart(rows).mark_bar().encode(
+        x=alt.X(f"{by}:N", sort=list(places), title=title_x, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        xOffset=alt.XOffset("vocabulary:N", sort=names),
+        y=alt.Y("value:Q", title="tokens", axis=alt.Axis(format="~s", tickCount=6)),
+        color=alt.Color("vocabulary:N", scale=_scale(colours), legend=_legend(names)),
+    ).properties(**_size(220 + _legend_height(names)), title=title)  # fmt: skip
+
+
+def _chart(rows: Rows) -> Any:
+    import altair as alt  # noqa: PLC0415
+
+    return alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+
+
+def _scale(colours: Mapping[str, str]) -> Any:
+    import altair as alt  # noqa: PLC0415
+
+    return alt.Scale(domain=list(colours), range=list(colours.values()))
+
+
+def _legend(names: Sequence[str]) -> Any:
+    """A legend above the chart, with as many names in a line as fit."""
+    import altair as alt  # noqa: PLC0415
+
+    return alt.Legend(
+        orient="top", title=None, columns=_legend_columns(names), symbolType="square", labelLimit=WIDTH - 40, offset=4
+    )
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    longest = max(map(len, names), default=1)
+    return max(1, min(len(names), WIDTH // (7 * longest + 24)))
+
+
+def _legend_height(names: Sequence[str]) -> int:
+    return 15 * -(-len(names) // _legend_columns(names))
+
+
+def _size(height: int) -> dict[str, int]:
+    return {"width": WIDTH, "height": height}
+
+
+def _svg(name: str, chart: Any) -> str:
+    """Return a chart as SVG: all of it inside its width, in the colours above, with ids that no other chart has."""
+    import vl_convert  # noqa: PLC0415
+
+    axis = {
+        "labelColor": INK, "titleColor": MUTED, "gridColor": GRID, "domainColor": MUTED, "tickColor": MUTED,
+        "titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 11,
+    }  # fmt: skip
+    styled = (
+        chart.properties(autosize={"type": "fit", "contains": "padding"}, padding=4)
+        .configure(background=PAPER, font="Liberation Sans, Arial, sans-serif")
+        .configure_view(stroke=None)
+        .configure_axis(**axis)
+        .configure_legend(labelColor=INK, labelFontSize=11, symbolStrokeWidth=0)
+        .configure_title(color=INK, fontSize=13, anchor="start", offset=6)
+        .configure_text(fontSize=11)
+    )
+    svg: str = vl_convert.vegalite_to_svg(styled.to_dict())
+    return re.sub(r'(?<=id=")(?=\w)|(?<=url\(#)', f"{name}-", svg)
