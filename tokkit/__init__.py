@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tokkit.merge import Merge, TokenSource
     from tokkit.pad import Padding, rename
     from tokkit.pretokenize import PATTERNS
+    from tokkit.segmentation import Segmentation, segment
     from tokkit.select import Selection
     from tokkit.vocabulary import Segment, Vocabulary
 
@@ -51,6 +52,7 @@ __all__ = [
     "Merge",
     "Padding",
     "Segment",
+    "Segmentation",
     "Selection",
     "TokenSource",
     "TokkitError",
@@ -62,6 +64,7 @@ __all__ = [
     "load_base",
     "read",
     "rename",
+    "segment",
 ]
 
 _HOMES = {
@@ -77,6 +80,7 @@ _HOMES = {
     "Merge": "merge",
     "Padding": "pad",
     "Segment": "vocabulary",
+    "Segmentation": "segmentation",
     "Selection": "select",
     "TokenSource": "merge",
     "TokkitError": "errors",
@@ -87,6 +91,7 @@ _HOMES = {
     "load_base": "bases",
     "read": "formats.any",
     "rename": "pad",
+    "segment": "segmentation",
 }
 
 

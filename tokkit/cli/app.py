@@ -19,7 +19,21 @@ from tokkit.cli.help import Verb, Verbs
 from tokkit.errors import TokkitError
 from tokkit.render import data, streams, talk
 
-VERBS = ("count", "select", "learn", "merge", "pad", "rename", "inspect", "verify", "report", "export", "build")
+VERBS = (
+    "count",
+    "select",
+    "learn",
+    "merge",
+    "pad",
+    "rename",
+    "inspect",
+    "show",
+    "verify",
+    "audit",
+    "report", "plan",
+    "export",
+    "build",
+)
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer names it nowhere in public
 
 app = typer.Typer(

@@ -36,8 +36,6 @@ def run(
     Example:
       tokkit inspect tokenizer.model cl100k_base --json
     """
-    from collections import Counter
-
     from tokkit.anatomy import inspect
     from tokkit.render import anatomy, talk
 
@@ -50,11 +48,8 @@ def run(
         except BaseNotFoundError as error:
             talk.note(f"base not compared: {error.message}", quiet=quiet)
             found.append(inspect(vocabulary))
-    names = Counter(each.name for each in found)
-    found = [
-        replace(each, name=argument) if names[each.name] > 1 else each
-        for argument, each in zip(files, found, strict=True)
-    ]
+    names = inputs.distinct_names(files, [each.name for each in found])
+    found = [replace(each, name=name) for each, name in zip(found, names, strict=True)]
     (anatomy.show_json if as_json else anatomy.show)(found)
 
 
