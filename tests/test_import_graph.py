@@ -53,10 +53,15 @@ ROOMS = {
         "counts curves encode errors kernels pretokenize tool unicode vocabulary",
     ),
     "laws": room("laws*", "numpy regex", "display encode errors kernels pretokenize unicode vocabulary"),
-    "formats": room("formats.*", "tokenizers", "display errors files foreign tool unicode vocabulary"),
+    "formats": room("formats.*", "sentencepiece tokenizers", "display errors files foreign tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "origin": room("origin", "", "bases errors steps vocabulary"),
     "plan": room("plan", "numpy", "counts curves errors kernels steps unicode vocabulary"),
+    "conformance": room(
+        "conformance*",
+        "gguf llama_cpp regex sentencepiece tiktoken tokenizers transformers",
+        "corpus encode errors formats reference tool unicode vocabulary",
+    ),
     "measure": room("measure", "numpy", "counts encode errors foreign kernels unicode vocabulary"),
     "page": room("page page_*", "numpy", "curves display foreign tool unicode"),
     "pages": room(  # makes files of a page, prints nothing
@@ -70,6 +75,7 @@ ROOMS = {
         "counts display encode errors foreign kernels laws pretokenize unicode vocabulary",
     ),
     "audit": room("audit*", "numpy regex", "encode errors foreign kernels unicode"),
+    "export": room("agreement export", "", "errors formats vocabulary"),
     "render": room("render.*", "rich", "display errors"),
 }
 EVERYTHING = frozenset(ROOMS)
@@ -92,7 +98,7 @@ TYPES_OF = {
     "tool": set(ROOMS),  # the public names, which are loaded when they are first used
     "vocabulary": {"tiktoken"},
     "formats": {"steps"},
-    "render": {"anatomy", "counts", "curves", "laws", "measure", "recipe", "steps", "vocabulary"},
+    "render": {"conformance", "anatomy", "audit", "counts", "curves", "export", "laws", "measure", "recipe", "steps", "vocabulary"},
     "audit": {"counts", "steps", "vocabulary"},
     "counts": {"numpy"},
     "steps": {"foreign"},

@@ -34,6 +34,9 @@ class VocabularyFormat(StrEnum):
 
     TIKTOKEN = "tiktoken"
     HUGGINGFACE = "huggingface"
+    TIKTOKEN_PLUGIN = "tiktoken-plugin"
+    SENTENCEPIECE = "sentencepiece"
+    GGUF = "gguf"
 
 
 # Inputs and outputs
@@ -170,6 +173,10 @@ On = Annotated[
     list[str],
     typer.Option("--on", metavar="COUNTS|CORPUS", help="What to measure on; repeatable."),
 ]
+OptionalOn = Annotated[
+    list[str] | None,
+    typer.Option("--on", metavar="COUNTS|CORPUS", help="What to measure on; repeatable."),
+]
 Baseline = Annotated[
     str, typer.Option("--baseline", metavar="VOCAB", help="The vocabulary that others are compared with.")
 ]
@@ -179,4 +186,11 @@ Baselines = Annotated[
         "--baseline", metavar="VOCAB,...", help="What to compare with, separated by commas; the first counts."
     ),
 ]
-To = Annotated[VocabularyFormat, typer.Option("--to", metavar="tiktoken|huggingface", help="The format to write.")]
+To = Annotated[
+    list[VocabularyFormat],
+    typer.Option(
+        "--to",
+        metavar="FORMAT",
+        help="tiktoken, huggingface, tiktoken-plugin, sentencepiece or gguf; repeatable.",
+    ),
+]

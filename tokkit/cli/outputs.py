@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,20 @@ def check(path: Path, suffix: str | None = None) -> None:
         raise InputError(f"cannot write {path}: it is a folder", "name a file in it")
     if not os.access(folder, os.W_OK):
         raise InputError(f"cannot write {path}: no permission in folder {folder}", "choose another folder")
+
+
+def check_export(path: Path, formats: Sequence[str]) -> None:
+    """Refuse an output path that does not fit the formats to write: one file, or a folder.
+
+    Raises:
+        InputError: as `check`; or a file where a folder is wanted.
+    """
+    suffixes = {"tiktoken": ".tiktoken", "sentencepiece": ".model", "gguf": ".gguf"}
+    if len(formats) == 1 and formats[0] in suffixes:
+        check(path, suffixes[formats[0]])
+    elif path.exists() and not path.is_dir():
+        what = "several formats are" if len(formats) > 1 else f"{formats[0]} is"
+        raise InputError(f"cannot write {path}: {what} written into a folder, and it is a file", "name a folder")
 
 
 @contextmanager

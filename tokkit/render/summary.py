@@ -166,12 +166,6 @@ def of_learned(learned: LearnedTokens) -> Summary:
     return Summary(tuple(lines), document)
 
 
-def of_export(vocabulary: Vocabulary, path: str) -> Summary:
-    """Return what `export` wrote."""
-    line = f"wrote {talk.counted(vocabulary.n_vocab, 'entry', 'entries')} to {path}"
-    return Summary((line,), {"vocabulary": of_vocabulary(vocabulary), "output": path})
-
-
 def first_of(tokens: tuple[bytes, ...]) -> str:
     """Return the first of some tokens for eyes, with dots where there are more."""
     shown = " ".join(show(token) for token in tokens[:FIRST])
