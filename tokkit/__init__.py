@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tokkit.anatomy import Anatomy, inspect
     from tokkit.bases import BASES, load_base
+    from tokkit.conformance import Conformance, conform
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
     from tokkit.donors import Donation, donate
@@ -43,6 +44,7 @@ __all__ = [
     "PATTERNS",
     "TOOL",
     "Anatomy",
+    "Conformance",
     "CountsTable",
     "Document",
     "Donation",
@@ -59,6 +61,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "check",
+    "conform",
     "donate",
     "inspect",
     "load_base",
@@ -71,6 +74,7 @@ _HOMES = {
     "BASES": "bases",
     "PATTERNS": "pretokenize",
     "Anatomy": "anatomy",
+    "Conformance": "conformance",
     "CountsTable": "counts",
     "Document": "corpus",
     "Donation": "donors",
@@ -86,6 +90,7 @@ _HOMES = {
     "TokkitError": "errors",
     "Vocabulary": "vocabulary",
     "check": "laws",
+    "conform": "conformance",
     "donate": "donors",
     "inspect": "anatomy",
     "load_base": "bases",
