@@ -360,10 +360,10 @@ def test_a_tokenizer_that_means_something_else_is_refused(tiny, tmp_path) -> Non
     good = read_json(tmp_path / "tokenizer.json")
     model = good["model"]
     for change, message in (
-        ({"normalizer": {"type": "NFC"}}, "normalizer NFC changes text before it is split, U.0340 first, which a rank file cannot say"),
+        ({"normalizer": {"type": "NFC"}}, "NFC changes text .* first, which a rank file cannot say"),
         ({"model": model | {"byte_fallback": True}}, "model has byte_fallback True, which a rank file cannot say"),
         ({"model": model | {"type": "Unigram"}}, "its model is 'Unigram', not byte-level BPE"),
-        ({"model": model | {"merges": model["merges"][::-1]}}, "merge 2 makes token .* not in the order of ids"),
+        ({"model": model | {"merges": model["merges"][::-1]}}, "merge 1 makes token 261: .* not in the order of ids"),
         ({"model": model | {"merges": [["t", "x"]]}}, "merge 1 names no token of the vocabulary: 'tx'"),
         (
             {"model": model | {"vocab": model["vocab"] | {"我": 262}}},
@@ -393,7 +393,7 @@ def test_a_foreign_tokenizer_with_other_merges_than_ranks_imply_is_refused(tiny,
     write_json(tmp_path / "tokenizer.json", good | {"model": dead})
     assert huggingface.load(tmp_path).tokens[262] == b"xyz", "ignore_merges finds it, as a rank file does"
     write_json(tmp_path / "tokenizer.json", good | {"model": dead | {"ignore_merges": False}})
-    with pytest.raises(FormatError, match="ranks do not come to `xyz` .262., and ignore_merges is off"):
+    with pytest.raises(FormatError, match=r"ranks do not come to `xyz` \(262\), and ignore_merges is off"):
         huggingface.load(tmp_path)
 
 

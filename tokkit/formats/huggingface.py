@@ -12,6 +12,7 @@ Ids equal tiktoken's because of three choices, each proved in `docs/formats.md` 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,14 +54,17 @@ def final_pairs(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
         >>> list(final_pairs({token: rank for rank, token in enumerate(tokens)}))
         [(b'b', b'c'), (b'a', b'bc')]
     """
+    never = 1 << 62
+    single = [bytes([byte]) for byte in range(256)]
     for token in sorted(ranks, key=ranks.__getitem__):
-        pieces = [token[index : index + 1] for index in range(len(token))]
+        pieces = [single[byte] for byte in token]
         while len(pieces) > 2:
-            best = min(range(len(pieces) - 1), key=lambda at: ranks.get(pieces[at] + pieces[at + 1], len(token) << 32))
-            pair = pieces[best] + pieces[best + 1]
-            if pair not in ranks:
+            priorities = [ranks.get(left + right, never) for left, right in pairwise(pieces)]
+            lowest = min(priorities)
+            if lowest == never:
                 break
-            pieces[best : best + 2] = [pair]
+            at = priorities.index(lowest)
+            pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
         if len(pieces) == 2:
             yield pieces[0], pieces[1]
 

@@ -234,20 +234,18 @@ def _added_breaks(parsed: _File) -> list[str]:
 
 def _merge_breaks(parsed: _File, vocabulary: Vocabulary) -> list[str]:
     characters = byte_characters()
-    breaks = _order_breaks(parsed)
-    pairs = set(parsed.merges)
-    reached = {bytes([byte]) for byte in range(256)}
-    absent = None
-    for left, right in final_pairs(vocabulary.ranks):
-        reached.add(left + right)
-        if absent is None and tuple("".join(map(characters.__getitem__, part)) for part in (left, right)) not in pairs:
-            absent = (left, right)
+    made_of = {
+        ("".join(map(characters.__getitem__, left)), "".join(map(characters.__getitem__, right))): (left, right)
+        for left, right in final_pairs(vocabulary.ranks)
+    }
+    present = set(parsed.merges)
+    breaks = _order_breaks(parsed, [pair for pair in made_of if pair in present])
+    absent = next((made_of[pair] for pair in made_of if pair not in present), None)
     if absent is not None:
-        left, right = absent
-        breaks.append(
-            f"no merge makes `{show(left + right)}` of `{show(left)}` and `{show(right)}`, which ranks would merge"
-        )
-    dead = next((token for token in vocabulary.tokens if token and token not in reached), None)
+        left, right = map(show, absent)
+        breaks.append(f"no merge makes `{show(b''.join(absent))}` of `{left}` and `{right}`, which ranks would merge")
+    reached = {left + right for left, right in made_of.values()}
+    dead = next((token for token in vocabulary.tokens if len(token) > 1 and token not in reached), None)
     if dead is not None and not parsed.model.get("ignore_merges"):
         breaks.append(f"ranks do not come to `{show(dead)}` ({vocabulary.ranks[dead]}), and ignore_merges is off")
     if parsed.model.get("ignore_merges") and not breaks:
@@ -258,15 +256,29 @@ def _merge_breaks(parsed: _File, vocabulary: Vocabulary) -> list[str]:
     return breaks
 
 
-def _order_breaks(parsed: _File) -> list[str]:
-    previous = -1
-    for number, (left, right) in enumerate(parsed.merges, 1):
-        made = parsed.vocab[left + right]
-        if left + right in parsed.added or left in parsed.added or right in parsed.added:
+def _order_breaks(parsed: _File, made_of: list[tuple[str, str]]) -> list[str]:
+    """Return the first merge that comes before one of a lower id.
+
+    `made_of` has the pair that ranks make each token of, in the order of ids. A further pair of a token is never met where no
+    lower id can be made, so that it does no harm behind those of lower ids: trainers write it on coming upon a token again.
+    """
+    ids = [parsed.vocab[left + right] for left, right in made_of]
+    numbers = {
+        pair: number for number, pair in enumerate(parsed.merges, 1)
+    }  # of a pair that comes twice, the last counts
+    place = {pair: index for index, pair in enumerate(made_of)}
+    expected = 0  # the place in `ids` of the next
+    for (left, right), number in sorted(numbers.items(), key=lambda item: item[1]):
+        if left in parsed.added or right in parsed.added or left + right in parsed.added:
             return [f"merge {number} makes an added token or is made of one: {left!r} and {right!r}"]
-        if made < previous:
-            return [f"merge {number} makes token {made} after token {previous}: its merges are not in the order of ids"]
-        previous = made
+        made = parsed.vocab[left + right]
+        too_late = (left, right) in place and place[left, right] < expected
+        too_early = expected < len(ids) and made > ids[expected]
+        if too_late or too_early:
+            first, second = (ids[expected - 1], made) if too_late else (made, ids[expected])
+            return [f"merge {number} makes token {made}: token {first} before {second}, not in the order of ids"]
+        if (left, right) in place:
+            expected = place[left, right] + 1
     return []
 
 
