@@ -21,8 +21,9 @@ vocab: .venv/installed kernels ## build, verify and measure the vocabulary of RE
 	@$(TOKKIT) build $(RECIPE)
 	@$(TOKKIT) verify $(BUILT)
 
-report: vocab ## measure it on ON, a counts table or corpus of yours (the bundled sample)
-	@$(TOKKIT) report $(BUILT) --on "$(ON)" $(LABELS)
+report: vocab ## measure it on ON, a counts table or corpus of yours (the bundled sample), and write a page to look at
+	@$(TOKKIT) report $(BUILT) --on "$(ON)" $(LABELS) --html build/report.html
+	@echo "to look at: file://$(CURDIR)/build/report.html"
 
 test: .venv/dev-installed kernels ## run every test
 	$(PY) -m pytest -n 2
@@ -50,7 +51,7 @@ clean: ## remove what was built and cached; .venv stays
 	  echo "hint: make PYTHON=python3.12" >&2; exit 2; }
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@echo "installing tokkit into .venv"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[lexicon,offline]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[lexicon,offline,report]'
 	@touch $@
 
 .venv/dev-installed: .venv/installed

@@ -112,6 +112,9 @@ TYPES_OF = {
         "vocabulary",
     },
     "audit": {"counts", "steps", "vocabulary"},
+    "measure": {"corpus"},
+    "page": {"audit", "laws", "measure", "vocabulary"},
+    "pages": {"measure"},
     "counts": {"numpy"},
     "steps": {"foreign"},
 }

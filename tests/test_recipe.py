@@ -204,7 +204,8 @@ def test_a_release_is_whole_and_every_runtime_agrees(recipe, tmp_path):
     write(result, tmp_path / "out")
     files = contents(tmp_path / "out")
     assert list(files) == [
-        "README.md", "manifest.json", "report.json", "small.json", "small.tiktoken",
+        "README.md", "manifest.json", "report-change.png", "report-compression.png", "report-lengths.png",
+        "report-scripts.png", "report.html", "report.json", "small.json", "small.tiktoken",
         "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
     ]  # fmt: skip
     vocabulary = tiktoken.load(tmp_path / "out" / "small.tiktoken")
@@ -272,8 +273,8 @@ def test_an_unchanged_step_is_not_run_again(recipe, tmp_path):
     steps: list[dict[str, bool]] = []
     results: list[str] = []
     assert cached() == []
-    assert list(steps[0]) == ["select", "merge", "learn zh", "pad", "verify", "export", "count", "report"]
-    assert cached() == ["select", "merge", "learn zh", "verify", "export", "report"]
+    assert list(steps[0]) == ["select", "merge", "learn zh", "pad", "verify", "export", "count", "report", "page"]
+    assert cached() == ["select", "merge", "learn zh", "verify", "export", "report", "page"]
     (folder / "marks.txt").write_text("，\n。\n、\n", "utf-8")
     assert cached() == ["select", "count"]
     (folder / "words.txt").write_text(WORDS + "广州\t99\n", "utf-8")
@@ -354,11 +355,11 @@ def test_build_writes_where_it_is_run_and_reports(recipe, tmp_path, capsys, monk
     assert "cache" not in err
     code, again, err = run(capsys, "build", recipe)
     assert (code, again) == (0, out)
-    assert err.count("(unchanged, from the cache)") == 6
+    assert err.count("(unchanged, from the cache)") == 7
     assert run(capsys, "build", recipe, "-q") == (0, out, "")
     code, out, err = run(capsys, "build", recipe, "--json")
     document = json.loads(out)
-    assert (code, document["output"], len(document["files"])) == (0, "build/small", 8)
+    assert (code, document["output"], len(document["files"])) == (0, "build/small", 13)
     code, out, _ = run(
         capsys, "report", "build/small/small.tiktoken", "--on", recipe.parent / "corpus", "--json",
         "--path-pattern", "{language}-{domain}",

@@ -96,10 +96,10 @@ class PadSection(Section, frozen=True, kw_only=True):
 
 
 class ReportSection(LabelsSection, frozen=True, kw_only=True):
-    """`[report]`: as `tokkit report`; without `on` the bundled sample is measured on."""
+    """`[report]`: as `tokkit report`; without `on` the bundled sample is measured on. The first baseline counts."""
 
     on: Texts = ()
-    baseline: str = "cl100k_base"
+    baseline: Texts = "cl100k_base"
 
 
 class PublishedSection(Section, frozen=True, kw_only=True):

@@ -4,52 +4,45 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tokkit import measure
 from tokkit.bases import load_base
 from tokkit.counts import combine
-from tokkit.errors import InputError
 from tokkit.formats import huggingface
 from tokkit.formats.tokens import tokens_bytes
 from tokkit.laws import Finding, check
 from tokkit.learn import Veto, learn, parse_veto
 from tokkit.merge import TokenSource, merge
-from tokkit.recipe import texts
 from tokkit.recipe_cache import (
     Cache,
     Step,
     pack_learned,
     pack_selection,
-    pack_table,
     pack_vocabulary,
     unpack_learned,
     unpack_selection,
-    unpack_table,
     unpack_vocabulary,
 )
 from tokkit.recipe_plan import notes, padded, plan
-from tokkit.recipe_sources import Input, labels_of, source_of_merge, sources_of_learn, sources_to_measure
+from tokkit.recipe_report import measured
+from tokkit.recipe_run import Run, tables_of
+from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn
 from tokkit.select import select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Mapping
 
-    from tokkit.counts import CountsTable
     from tokkit.learn import LearnedTokens
     from tokkit.measure import Report
     from tokkit.recipe import LearnSection, Recipe
     from tokkit.recipe_plan import Plan
-    from tokkit.recipe_sources import Source
+    from tokkit.recipe_run import Progress
     from tokkit.select import Selection
     from tokkit.vocabulary import Vocabulary
-
-    Progress = Callable[[str, str], AbstractContextManager[Callable[[int, int], None] | None]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,8 @@ class Build:
         findings: one for each law.
         report: its compression; None where a law is broken.
         tokenizer: the files for tokenizers and transformers by name; empty where a law is broken.
+        pages: the report page and its charts by name; empty where a law is broken, without charts where the extra
+            `report` is not installed.
     """
 
     recipe: Recipe
@@ -77,29 +72,12 @@ class Build:
     findings: tuple[Finding, ...]
     report: Report | None
     tokenizer: Mapping[str, bytes]
+    pages: Mapping[str, bytes]
 
     @property
     def broken(self) -> tuple[Finding, ...]:
         """The laws that the vocabulary breaks; there is no release then."""
         return tuple(finding for finding in self.findings if finding.holds is False)
-
-
-@dataclass
-class _Run:
-    """One build under way."""
-
-    recipe: Recipe
-    folder: Path
-    jobs: int
-    cache: Cache
-    progress: Progress
-    on_step: Callable[[Step], None]
-    steps: list[Step] = field(default_factory=list)
-    inputs: list[Input] = field(default_factory=list)
-
-    def done(self, name: str, detail: str, *, cached: bool) -> None:
-        self.steps.append(Step(name, detail, cached))
-        self.on_step(self.steps[-1])
 
 
 def prepare(recipe: Recipe, folder: str | Path) -> Plan:
@@ -141,7 +119,7 @@ def build(
     Raises:
         TokkitError: as the steps; the sizes are checked before anything is learned.
     """
-    run = _Run(
+    run = Run(
         recipe,
         Path(folder),
         jobs,
@@ -169,7 +147,7 @@ def build(
     findings = _verified(run, vocabulary, selection.vocabulary)
     broken = any(finding.holds is False for finding in findings)
     tokenizer = {} if broken else _tokenizer(run, vocabulary)
-    report = None if broken else _report(run, vocabulary)
+    report, pages = (None, {}) if broken else measured(run, vocabulary, padding.arithmetic, findings)
     return Build(
         recipe,
         vocabulary,
@@ -180,6 +158,7 @@ def build(
         findings,
         report,
         tokenizer,
+        pages,
     )
 
 
@@ -200,26 +179,7 @@ def _select(recipe: Recipe, base: Vocabulary) -> Selection:
     )
 
 
-def _tables(run: _Run, sources: Sequence[Source], pattern: str) -> list[CountsTable]:
-    tables = []
-    for source in sources:
-        if source.keep:
-            table, cached = run.cache.run(
-                "count",
-                {"source": source.key, "pattern": pattern},
-                lambda source=source: source.table(pattern),  # type: ignore[misc]
-                pack_table,
-                unpack_table,
-            )
-            n_documents = sum(part.documents for part in table.slices)
-            run.done("count", f"{n_documents:,} documents in {len(table.slices)} slices", cached=cached)
-        else:
-            table = source.table(pattern)
-        tables.append(table)
-    return tables
-
-
-def _learned(run: _Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
+def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
     """Return a vocabulary with the tokens of a `[[learn]]` section behind its own."""
     sources = sources_of_learn(section, run.folder, run.jobs)
     inputs = [each for source in sources for each in source.inputs]
@@ -234,7 +194,7 @@ def _learned(run: _Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
     }
 
     def work() -> LearnedTokens:
-        table = combine(_tables(run, sources, base.pattern))
+        table = combine(tables_of(run, sources, base.pattern))
         with run.progress(f"learning {section.label}", "tokens") as advance:
             return learn(table, base, section.size, veto=veto, progress=advance, **options)
 
@@ -264,7 +224,7 @@ def _learned(run: _Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
     return result
 
 
-def _veto(run: _Run, section: LearnSection) -> tuple[Veto | None, list[Input]]:
+def _veto(run: Run, section: LearnSection) -> tuple[Veto | None, list[Input]]:
     if section.veto is None:
         return None, []
     path = run.folder / section.veto
@@ -273,7 +233,7 @@ def _veto(run: _Run, section: LearnSection) -> tuple[Veto | None, list[Input]]:
     return parse_veto(data, str(path)), [Input(f"learn:{section.label}:veto", path.name, digest)]
 
 
-def _merged(run: _Run, base: Vocabulary) -> Vocabulary:
+def _merged(run: Run, base: Vocabulary) -> Vocabulary:
     """Return a vocabulary with the tokens of all `[[merge]]` sections, and their bridges, behind its own."""
     found = [source_of_merge(section, run.folder) for section in run.recipe.merge]
     run.inputs += [each for each, _ in found]
@@ -294,7 +254,7 @@ def _merged(run: _Run, base: Vocabulary) -> Vocabulary:
     return result
 
 
-def _verified(run: _Run, vocabulary: Vocabulary, base: Vocabulary) -> tuple[Finding, ...]:
+def _verified(run: Run, vocabulary: Vocabulary, base: Vocabulary) -> tuple[Finding, ...]:
     """Return the finding of every law; the prefix is compared with the selection it was made from."""
     packed = pack_vocabulary(vocabulary)
     parts = {
@@ -315,7 +275,7 @@ def _verified(run: _Run, vocabulary: Vocabulary, base: Vocabulary) -> tuple[Find
     return findings
 
 
-def _tokenizer(run: _Run, vocabulary: Vocabulary) -> Mapping[str, bytes]:
+def _tokenizer(run: Run, vocabulary: Vocabulary) -> Mapping[str, bytes]:
     files: Mapping[str, bytes]
     packed = pack_vocabulary(vocabulary)
     parts = {"vocabulary": vocabulary.sha256, **{key: packed[key] for key in packed if key != "tokens"}}
@@ -328,40 +288,3 @@ def _tokenizer(run: _Run, vocabulary: Vocabulary) -> Mapping[str, bytes]:
     )
     run.done("export", ", ".join(files), cached=cached)
     return files
-
-
-def _report(run: _Run, vocabulary: Vocabulary) -> Report:
-    """Return the compression of a vocabulary, against the baseline of the recipe."""
-    report: Report
-    section = run.recipe.report
-    name = section.baseline
-    baseline = load_base(run.folder / name if name.endswith(".tiktoken") else name)
-    sources = sources_to_measure(texts(section.on), labels_of(section), run.folder, run.jobs)
-    run.inputs.append(Input("baseline", baseline.name, baseline.sha256))
-    run.inputs += [each for source in sources for each in source.inputs]
-    if baseline.name == vocabulary.name:
-        raise InputError(f"the recipe has the name of its baseline: {baseline.name}", "give it a name of its own")
-    parts = {
-        "vocabularies": [(each.name, each.n_vocab, each.sha256, each.pattern) for each in (baseline, vocabulary)],
-        "sources": [source.key for source in sources],
-    }
-
-    def work() -> Report:
-        patterns = sorted({baseline.pattern, vocabulary.pattern})
-        tables = {pattern: combine(_tables(run, sources, pattern)) for pattern in patterns}
-        return measure.report([vocabulary], tables, baseline=baseline)
-
-    report, cached = run.cache.run(
-        "report",
-        parts,
-        work,
-        msgspec.to_builtins,
-        _unpack_report,
-    )
-    run.done("report", f"{len(report.rows):,} rows, against {baseline.name}", cached=cached)
-    return report
-
-
-def _unpack_report(kept: Any) -> Report:
-    report: Report = msgspec.convert(kept, measure.Report)
-    return report

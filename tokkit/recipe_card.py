@@ -84,6 +84,11 @@ def _compression(build: Build, report: Report) -> Iterator[str]:
         for row in places
     ]
     yield from _table(("language", "domain", "bytes", *names, "change"), rows, left=2)
+    yield ""
+    yield "[report.html](report.html) shows the same with its charts, and how the same sentences are cut."
+    for image in sorted(name for name in build.pages if name.endswith(".png")):
+        yield ""
+        yield f"![{image.removeprefix('report-').removesuffix('.png')}]({image})"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Iterator[str]:

@@ -143,7 +143,7 @@ def _learn_line(section: LearnSection, total: int) -> str:
 
 def _report_line(recipe: Recipe) -> tuple[str, str]:
     on = ", ".join(_last(name) for name in texts(recipe.report.on)) or "the bundled sample"
-    return "report", f"on {on}, against {recipe.report.baseline}"
+    return "report", f"on {on}, against {', '.join(texts(recipe.report.baseline))}"
 
 
 def _last(path: str | None) -> str:

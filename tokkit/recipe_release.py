@@ -41,6 +41,7 @@ def files(build: Build) -> dict[str, bytes]:
         f"{name}.json": json_bytes(sidecar(build.vocabulary, ranks)),
         **build.tokenizer,
         "report.json": json_bytes(build.report.document()),
+        **build.pages,
         "README.md": card(build).encode(),
     }
     return released | {MANIFEST: json_bytes(_manifest(build, released))}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ Rows = list[dict[str, Any]]
 def drawable() -> bool:
     """Return whether Altair and vl-convert are installed: the extra `report`."""
     return all(find_spec(name) is not None for name in ("altair", "vl_convert"))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what draws; empty where it is not installed."""
+    return {name: version(name) for name in ("altair", "vl-convert-python")} if drawable() else {}
 
 
 def charts(page: Page) -> dict[str, str]:

@@ -25,9 +25,14 @@ N_SENTENCES = 6  # those after are folded away
 LONG = 240  # characters of an option of the provenance that are shown
 
 
-def page_html(page: Page) -> bytes:
-    """Return the page as UTF-8; without the extra `report` it has no charts and says so."""
-    drawn = charts.charts(page)
+def page_html(page: Page, drawn: Mapping[str, str] | None = None) -> bytes:
+    """Return the page as UTF-8; without the extra `report` it has no charts and says so.
+
+    Args:
+        page: what it shows.
+        drawn: the charts, where they have been drawn already.
+    """
+    drawn = charts.charts(page) if drawn is None else drawn
     parts = [
         _head(page),
         _header(page, drawn),
@@ -39,9 +44,10 @@ def page_html(page: Page) -> bytes:
 
 
 def files(page: Page) -> dict[str, bytes]:
-    """Return the page as `report.html`, and every chart as PNG, by name."""
-    images = {name: data for name, data in charts.files(page).items() if name.endswith(".png")}
-    return {"report.html": page_html(page), **images}
+    """Return the page as `report.html`, and every chart as `report-NAME.png`; no charts without the extra `report`."""
+    drawn = charts.charts(page)
+    images = {f"report-{name}.png": charts.png(svg) for name, svg in drawn.items()}
+    return {"report.html": page_html(page, drawn), **images}
 
 
 def _head(page: Page) -> str:
