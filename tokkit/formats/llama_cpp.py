@@ -17,6 +17,7 @@ from tokkit.formats.huggingface import final_pairs
 from tokkit.formats.portable import END_OF_TEXT, alternatives, portable_pattern
 
 if TYPE_CHECKING:
+    from tokkit.foreign import ForeignVocabulary
     from tokkit.vocabulary import Vocabulary
 
 # `chktxt` of github.com/ggml-org/llama.cpp: conversion/base.py, and CHK_TXT of convert_hf_to_gguf_update.py.
@@ -126,10 +127,11 @@ def pre_tokenizer(vocabulary: Vocabulary) -> PreTokenizer:
     return PreTokenizer(name, tuple(differences))
 
 
-def converter_hash(vocabulary: Vocabulary) -> str:
+def converter_hash(vocabulary: Vocabulary | ForeignVocabulary) -> str:
     r"""Return the hash by which llama.cpp's converter knows a vocabulary: sha256 of its ids of a text, as Python prints them.
 
     Example:
+        >>> from tokkit import Vocabulary
         >>> single = Vocabulary("bytes", r"\S+|\s+", tuple(bytes([byte]) for byte in range(256)))
         >>> converter_hash(single)[:8]
         '89a1c8ed'
