@@ -63,7 +63,7 @@ ROOMS = {
         "corpus encode errors formats reference tool unicode vocabulary",
     ),
     "measure": room("measure", "numpy", "counts encode errors foreign kernels unicode vocabulary"),
-    "page": room("page page_*", "numpy", "curves display foreign tool unicode"),
+    "page": room("page page_*", "numpy", "audit curves display errors foreign tool unicode"),
     "pages": room(  # makes files of a page, prints nothing
         "render.charts render.page render.page_parts render.page_style render.page_compression",
         "altair vl_convert",
@@ -113,7 +113,7 @@ TYPES_OF = {
     },
     "audit": {"counts", "steps", "vocabulary"},
     "measure": {"corpus"},
-    "page": {"audit", "laws", "measure", "vocabulary"},
+    "page": {"counts", "laws", "measure", "vocabulary"},
     "pages": {"measure"},
     "counts": {"numpy"},
     "steps": {"foreign"},

@@ -11,6 +11,7 @@ from tokkit.bases import load_base
 from tokkit.counts import combine
 from tokkit.errors import InputError
 from tokkit.page import page_of
+from tokkit.page_sections import curves_of, suspects_of
 from tokkit.recipe import texts
 from tokkit.recipe_cache import pack_vocabulary
 from tokkit.recipe_plan import notes
@@ -78,8 +79,11 @@ def _pages(
     on = "text of the recipe" if run.recipe.report.on else "the small sample that tokkit carries: a smoke test"
     inputs = [(each.role, each.name, each.sha256) for each in sorted(run.inputs)]
     pages: Mapping[str, bytes]
+    sources = sources_to_measure(texts(run.recipe.report.on), labels_of(run.recipe.report), run.folder, run.jobs)
+    patterns = sorted({baselines[0].pattern, vocabulary.pattern})
 
     def work() -> Mapping[str, bytes]:
+        tables = {pattern: combine(tables_of(run, sources, pattern)) for pattern in patterns}
         return page.files(
             page_of(
                 vocabulary,
@@ -90,6 +94,8 @@ def _pages(
                 laws=findings,
                 notes=notes(run.recipe),
                 inputs=inputs,
+                curves=curves_of(baselines[0], tables[baselines[0].pattern]),
+                suspects=suspects_of(vocabulary, tables[vocabulary.pattern]),
             )
         )
 

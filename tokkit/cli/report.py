@@ -33,6 +33,9 @@ def run(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="Write its charts as PNG and SVG files.")
     ] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="What `tokkit plan --json` printed, for the page.")
+    ] = None,
     curve: Annotated[
         bool, typer.Option("--curve", help="Print bytes per token at every prefix size instead, exact.")
     ] = False,
@@ -90,7 +93,7 @@ def run(
         documents=documents,
     )
     if html is not None or plots is not None:
-        _write_page(_page(measured[0], named, result, on, quiet=quiet), html, plots)
+        _write_page(_page(measured[0], baselines[0], named, result, tables, on, plan, quiet=quiet), html, plots)
     show = rendering.show_json if as_json else rendering.show_csv if as_csv else rendering.show
     show(result)
 
@@ -179,19 +182,32 @@ def _check_outputs(html: Path | None, plots: Path | None) -> None:
 
 def _page(
     subject: Vocabulary | ForeignVocabulary,
+    first: Vocabulary | ForeignVocabulary,
     vocabularies: Sequence[Vocabulary | ForeignVocabulary],
     result: Report,
+    tables: Mapping[str, CountsTable],
     on: Sequence[str],
+    plan: Path | None,
     *,
     quiet: bool,
 ) -> Page:
+    """Return the page about the first vocabulary; the curves are those of the first baseline."""
+    from tokkit.files import read_json
     from tokkit.laws import check
     from tokkit.page import page_of
+    from tokkit.page_sections import curves_of, splits_of, suspects_of
     from tokkit.vocabulary import Vocabulary
 
-    laws = check(subject, inputs.base_of(subject, None, quiet=quiet)) if isinstance(subject, Vocabulary) else ()
+    table = tables.get(subject.pattern or "")
     return page_of(
-        subject, vocabularies, result, on=", ".join(Path(argument).name or argument for argument in on), laws=laws
+        subject,
+        vocabularies,
+        result,
+        on=", ".join(Path(argument).name or argument for argument in on),
+        laws=check(subject, inputs.base_of(subject, None, quiet=quiet)) if isinstance(subject, Vocabulary) else (),
+        curves=curves_of(first, tables[first.pattern]) if isinstance(first, Vocabulary) else (),
+        frontier=() if plan is None else splits_of(read_json(plan), str(plan)),
+        suspects=suspects_of(subject, table) if table is not None and isinstance(subject, Vocabulary) else None,
     )
 
 
