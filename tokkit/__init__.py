@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tokkit.anatomy import Anatomy, inspect
+    from tokkit.audit import Audit
     from tokkit.bases import BASES, load_base
     from tokkit.conformance import Conformance, conform
     from tokkit.corpus import Document
@@ -44,6 +45,7 @@ __all__ = [
     "PATTERNS",
     "TOOL",
     "Anatomy",
+    "Audit",
     "Conformance",
     "CountsTable",
     "Document",
@@ -74,6 +76,7 @@ _HOMES = {
     "BASES": "bases",
     "PATTERNS": "pretokenize",
     "Anatomy": "anatomy",
+    "Audit": "audit",
     "Conformance": "conformance",
     "CountsTable": "counts",
     "Document": "corpus",
