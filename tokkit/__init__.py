@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tokkit.segmentation import Segmentation, segment
     from tokkit.select import Selection
     from tokkit.vocabulary import Segment, Vocabulary
+    from tokkit.why import Explanation, explain
 
 __version__ = "0.1.0"
 TOOL = f"tokkit {__version__}"
@@ -50,6 +51,7 @@ __all__ = [
     "CountsTable",
     "Document",
     "Donation",
+    "Explanation",
     "Finding",
     "ForeignVocabulary",
     "LearnedTokens",
@@ -65,6 +67,7 @@ __all__ = [
     "check",
     "conform",
     "donate",
+    "explain",
     "inspect",
     "load_base",
     "read",
@@ -81,6 +84,7 @@ _HOMES = {
     "CountsTable": "counts",
     "Document": "corpus",
     "Donation": "donors",
+    "Explanation": "why",
     "Finding": "laws",
     "ForeignVocabulary": "foreign",
     "LearnedTokens": "learn",
@@ -95,6 +99,7 @@ _HOMES = {
     "check": "laws",
     "conform": "conformance",
     "donate": "donors",
+    "explain": "why",
     "inspect": "anatomy",
     "load_base": "bases",
     "read": "formats.any",

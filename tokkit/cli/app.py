@@ -28,9 +28,11 @@ VERBS = (
     "rename",
     "inspect",
     "show",
+    "why",
     "verify",
     "audit",
-    "report", "plan",
+    "report",
+    "plan",
     "export",
     "build",
 )
