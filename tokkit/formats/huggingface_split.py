@@ -65,7 +65,7 @@ def flat_parts(component: Any) -> list[dict[str, Any]]:
     if component.get("type") != "Sequence":
         return [component]
     inner = component.get("pretokenizers", component.get("normalizers"))
-    return [part for each in inner if isinstance(inner, list) for part in flat_parts(each)] if inner else []
+    return [part for each in inner for part in flat_parts(each)] if isinstance(inner, list) else []
 
 
 def unlike(regex: str) -> str | None:
