@@ -13,6 +13,7 @@ import itertools
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +137,9 @@ def conform(
     corpus: Iterable[Text] = (),
     *,
     folder: Path | None = None,
-    runtimes: Sequence[Runtime] = RUNTIMES,
+    runtimes: Sequence[Runtime] | None = None,
     seed: int = SEED,
-    n_merges: int = N_MERGE_TEXTS,
+    n_merges: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conformance:
     """Write a vocabulary for every runtime, load it there, and compare ids.
@@ -147,26 +148,30 @@ def conform(
         vocabulary: the vocabulary; it needs all 256 bytes.
         corpus: texts of your own, compared after those that are made here.
         folder: an empty folder for the files, which stay there; a temporary one when omitted.
-        runtimes: the runtimes to ask.
+        runtimes: the runtimes to ask; all of `RUNTIMES` when omitted.
         seed: of the texts that are made from the merge graph.
-        n_merges: how many of those.
+        n_merges: how many of those; 20,000 when omitted.
         progress: called with the bytes of text done so far and 0, now and then.
 
     Raises:
         LawError: a byte has no token.
         OSError: the folder cannot be written.
     """
-    if folder is None:
-        with tempfile.TemporaryDirectory(prefix="tokkit-") as temporary:
-            return conform(
-                vocabulary,
-                corpus,
-                folder=Path(temporary),
-                runtimes=runtimes,
-                seed=seed,
-                n_merges=n_merges,
-                progress=progress,
-            )
+    asked = RUNTIMES if runtimes is None else runtimes
+    texts = itertools.chain(made_texts(vocabulary, seed, N_MERGE_TEXTS if n_merges is None else n_merges), corpus)
+    if folder is not None:
+        return Conformance(*_outcomes(vocabulary, texts, folder, asked, progress), seed)
+    with tempfile.TemporaryDirectory(prefix="tokkit-") as temporary:
+        return Conformance(*_outcomes(vocabulary, texts, Path(temporary), asked, progress), seed)
+
+
+def _outcomes(
+    vocabulary: Vocabulary,
+    texts: Iterable[Text],
+    folder: Path,
+    runtimes: Sequence[Runtime],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[tuple[Outcome, ...], dict[str, tuple[int, int]]]:
     opened: list[tuple[Outcome, Opened]] = []
     outcomes: list[Outcome] = []
     for runtime in runtimes:
@@ -177,7 +182,7 @@ def conform(
     mine = Outcome("reference", "regex", regex.__version__, exact=True)
     reference_texts = _ForReference(vocabulary)
     groups: dict[str, tuple[int, int]] = {}
-    for batch in _batches(itertools.chain(made_texts(vocabulary, seed, n_merges), corpus)):
+    for batch in _batches(texts):
         ours = [encode(vocabulary, each.text) for each in batch]
         for each in batch:
             n_texts, n_bytes = groups.get(each.group, (0, 0))
@@ -192,7 +197,7 @@ def conform(
     for outcome, found in [*opened, (mine, reference_texts.opened)]:
         _finish(outcome, found, vocabulary)
     mine.note = reference_texts.note()
-    return Conformance((mine, *outcomes), groups, seed)
+    return (mine, *outcomes), groups
 
 
 def _opened(runtime: Runtime, outcome: Outcome, vocabulary: Vocabulary, folder: Path) -> Opened | None:
@@ -316,6 +321,7 @@ class _ForReference:
         )
 
 
+@cache
 def _unlike_code_points() -> frozenset[str]:
     """Return the characters that the installed regex counts among other classes than the pinned tables do."""
     characters = "".join(chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)

@@ -8,8 +8,9 @@ special tokens become when they are typed.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tokkit.formats import tiktoken as rank_file
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tokkit.vocabulary import Vocabulary
+
+
+PLUGIN = "conformance"  # a name that no encoding of tiktoken has
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,25 @@ def opened_tiktoken(encoding: Any) -> Opened:
             ),
         ),
     )
+
+
+def _write_plugin(vocabulary: Vocabulary, folder: Path) -> None:
+    from tokkit.formats import plugin  # noqa: PLC0415
+
+    plugin.save(replace(vocabulary, name=PLUGIN), folder / "plugin")
+
+
+def _load_plugin(vocabulary: Vocabulary, folder: Path) -> Opened:  # noqa: ARG001
+    """Load the package's module from the folder, as tiktoken's registry does once it is installed."""
+    from tiktoken import Encoding  # noqa: PLC0415
+
+    name = f"tokkit_{PLUGIN}"
+    spec = importlib.util.spec_from_file_location(name, folder / "plugin" / "tiktoken_ext" / f"{PLUGIN}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)  # tokkit wrote it a moment ago
+    return opened_tiktoken(Encoding(**module.ENCODING_CONSTRUCTORS[PLUGIN]()))
 
 
 def _write_folder(vocabulary: Vocabulary, folder: Path) -> None:
@@ -275,6 +298,7 @@ def _load_llama_cpp(vocabulary: Vocabulary, folder: Path) -> Opened:
 
 RUNTIMES = (
     Runtime("tiktoken", "tiktoken", True, _write_ranks, _load_tiktoken),
+    Runtime("tiktoken plugin", "tiktoken", True, _write_plugin, _load_plugin),
     Runtime("tokenizers", "tokenizers", True, _write_folder, _load_tokenizers),
     Runtime("transformers", "transformers", True, _write_folder, _load_transformers),
     Runtime("gguf", "gguf", True, _write_gguf, _load_gguf),

@@ -167,7 +167,7 @@ def merge_graph_texts(vocabulary: Vocabulary, number: int, seed: int) -> list[st
     r"""Return texts made of tokens that merging may join: random ones, the added ones, and parts and neighbours of each.
 
     Most break at a token's inside (a tail of one, then a head of another), where a wrong order of merges would show. Added
-    tokens are those of the segments after the first; half of the tokens are drawn from them.
+    tokens are those of the segments after the first, or all of two bytes and more; half of the tokens are drawn from them.
 
     Example:
         >>> from tokkit.vocabulary import Vocabulary
@@ -178,7 +178,8 @@ def merge_graph_texts(vocabulary: Vocabulary, number: int, seed: int) -> list[st
     rng = random.Random(seed)  # noqa: S311 - texts to compare on, no secrets
     tokens = [token for token in vocabulary.tokens if token]
     first = vocabulary.segments[0].stop if vocabulary.segments else 0
-    added = [token for token in vocabulary.tokens[first:] if token] or tokens
+    added = [token for token in vocabulary.tokens[first:] if token]
+    added = added or [token for token in tokens if len(token) > 1] or tokens
     by_first: dict[int, list[bytes]] = {}
     for token in rng.sample(tokens, min(20_000, len(tokens))) + added:
         by_first.setdefault(token[0], []).append(token)
