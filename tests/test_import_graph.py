@@ -107,6 +107,7 @@ TYPES_OF = {
         "export",
         "laws",
         "measure",
+        "plan",
         "recipe",
         "steps",
         "vocabulary",

@@ -1,0 +1,149 @@
+"""Plans: the split against learning and encoding every one, the ladder, the recipe that build takes."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tokkit.cli.app import main
+from tokkit.counts import combine, count_texts, reweight, save
+from tokkit.encode import tokens_per_pretoken
+from tokkit.errors import InputError, MismatchError, SizeError
+from tokkit.formats import tiktoken
+from tokkit.learn import learn
+from tokkit.plan import plan
+from tokkit.plan_recipe import recipe_of
+from tokkit.recipe import parse
+from tokkit.select import select
+
+WORDS = "合并标记排名相邻最低时候总是分句中文空格没有常常很长越早词表语言模型训练文本压缩"
+WORDS = [WORDS[i : i + 2] for i in range(0, len(WORDS), 2)]
+ENGLISH = "the merge of two tokens is a token where their ranks are lowest they merge first and then the others do "
+
+
+@pytest.fixture(scope="module")
+def base(cl100k):
+    """The first 1,500 ranks of cl100k_base."""
+    return select(cl100k, 1_500).vocabulary
+
+
+@pytest.fixture(scope="module")
+def table():
+    """English and Chinese, the Chinese made of words in random order."""
+    generator = random.Random(92544)
+    chinese = ["".join(generator.choices(WORDS, weights=range(1, 21), k=12)) for _ in range(200)]
+    return combine([count_texts([ENGLISH * 200], language="en"), count_texts(chinese, language="zh")])
+
+
+@pytest.fixture(scope="module")
+def found(base, table):
+    """A plan at a size of 1,000."""
+    return plan(base, table, 1_000, multiple=16, spares=4, seed=600, ladder=(700, 1_500))
+
+
+def bytes_per_token(base, table, prefix, learned):
+    """What a split comes to, by learning it and encoding with it."""
+    start = select(base, prefix).vocabulary
+    if learned:
+        start = replace(start, tokens=start.tokens + learn(table, start, learned, script="Han").tokens, segments=())
+    lengths = tokens_per_pretoken(start, table.data, table.starts).astype(np.int64)
+    return table.n_bytes / int(lengths @ table.counts)
+
+
+def test_the_figures_of_learned_splits_are_those_of_encoding(base, table, found):
+    exact = [split for split in (found.best, found.seed, *found.frontier) if split.exact]
+    assert len(exact) >= 4
+    for split in exact:
+        expected = bytes_per_token(base, table, split.prefix, split.learned)
+        assert split.bytes_per_token == pytest.approx(expected, rel=1e-12), split
+
+
+def test_the_best_split_is_the_best_of_all_that_were_learned(found):
+    assert found.best.exact
+    assert found.best.bytes_per_token == max(split.bytes_per_token for split in found.frontier if split.exact)
+    assert found.seed is not None
+    assert found.seed.prefix == 600
+
+
+def test_sizes_add_up(found):
+    assert (found.asked, found.n_vocab) == (1_000, 992)
+    for split in (found.best, found.seed, *found.frontier, *found.wrong):
+        assert split.prefix + split.learned <= 992 - 4
+    assert found.best.prefix + found.best.learned + found.spares == 992
+    assert list(found.ladder) == [700, 1_500]
+    assert found.ladder[700].prefix + found.ladder[700].learned <= 696 - 4
+    assert found.ladder[1_500].bytes_per_token >= found.best.bytes_per_token >= found.ladder[700].bytes_per_token
+
+
+def test_margins_are_what_a_split_with_fewer_slots_loses(base, table, found):
+    split = found.seed
+    fewer = min(1_000, 988 - split.prefix)
+    without = bytes_per_token(base, table, split.prefix, max(split.learned - fewer, 0))
+    expected = 1e9 * (1 / without - 1 / split.bytes_per_token) / fewer
+    assert found.seed_margin.learned == pytest.approx(expected, rel=1e-9)
+    assert found.seed_margin.base >= 0
+
+
+def test_a_mixture_moves_the_split(base, table):
+    keys = [part.key for part in table.slices]
+    english, chinese = (
+        plan(base, table, 800, weights=dict(zip(keys, shares, strict=True)), seed=600, ladder=())
+        for shares in ((0.99, 0.01), (0.01, 0.99))
+    )
+    assert english.best.prefix > chinese.best.prefix
+
+
+def test_whole_factors_and_weights_say_the_same(base, table):
+    mixture = {"en-all": 3.0, "zh-all": 1.0}
+    shares = {part.key: mixture[part.name] / 4 for part in table.slices}
+    by_weights = plan(base, table, 700, weights=shares, seed=600, ladder=())
+    by_counts = plan(base, reweight(table, mixture), 700, learn_from=table, seed=600, ladder=())
+    assert by_weights.best.bytes_per_token == pytest.approx(by_counts.best.bytes_per_token, rel=5e-3)
+    assert (by_weights.same_text, by_counts.same_text) == (True, False)
+
+
+def test_a_plan_is_made_the_same_twice(base, table, found):
+    again = plan(base, table, 1_000, multiple=16, spares=4, seed=600, ladder=(700, 1_500))
+    assert again == found
+
+
+def test_what_cannot_be_is_refused(base, table):
+    with pytest.raises(SizeError, match=r"300 - 100 spares = 200, and 256 are single bytes"):
+        plan(base, table, 300, spares=100)
+    with pytest.raises(MismatchError, match="another pattern"):
+        plan(base, count_texts(["a"], r"\S+|\s+"), 1_000)
+    with pytest.raises(InputError, match="counts are empty"):
+        plan(base, count_texts([""]), 1_000)
+    with pytest.raises(InputError, match="weights leave nothing"):
+        plan(base, table, 1_000, weights=dict.fromkeys([part.key for part in table.slices], 0.0))
+
+
+def test_the_recipe_is_one(found):
+    recipe = parse(recipe_of(found, "planned", "cl100k_base", ["zh.parquet"]), "plan.toml")
+    assert (recipe.base.size, recipe.pad.spares, recipe.pad.multiple) == (found.best.prefix, found.spares, 16)
+    assert [(section.label, section.size) for section in recipe.learn] == [("han", found.best.learned)]
+
+
+def test_the_verb_writes_a_recipe_that_build_takes(base, table, tmp_path, capsys):
+    (tmp_path / "counts").mkdir()
+    tiktoken.save(base, tmp_path / "base.tiktoken")
+    save(table, tmp_path / "counts" / "all.parquet")
+    output = tmp_path / "plan.toml"
+    words = ["plan", "--on", str(tmp_path / "counts" / "all.parquet"), "--size", "1000", "--multiple", "16"]
+    words += ["--base", str(tmp_path / "base.tiktoken")]
+    assert main([*words, "--seed", "600", "-q", "-o", str(output)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("1,000 is 8 over 62 x 16\n")
+    assert "which flatters learning" in shown
+    assert "the best split of other sizes" in shown
+    assert 'counts = ["counts/all.parquet"]' in output.read_text("utf-8")
+    assert 'name = "base.tiktoken"' in output.read_text("utf-8")
+    assert main(["build", str(output), "--dry-run"]) == 0
+    assert "= 992" in capsys.readouterr().out
+    assert main([*words, "--seed", "600", "-q", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["best"]["prefix"] + document["best"]["learned"] + document["spares"] == 992

@@ -1,0 +1,149 @@
+"""Selection by usage: closed, in the order of ranks, better than the prefix, checked again by verify."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tokkit import origin
+from tokkit.cli.app import main
+from tokkit.counts import combine, count_texts, save
+from tokkit.curves import curve
+from tokkit.encode import merge_parts
+from tokkit.errors import InputError, LawError, MismatchError, SizeError
+from tokkit.formats import tiktoken
+from tokkit.laws import check
+from tokkit.usage import select_by_usage
+from tokkit.vocabulary import Vocabulary
+
+PATTERN = r"\S+|\s+"
+LETTERS = tuple(bytes([byte]) for byte in range(256))
+ENGLISH = "The merge of two tokens is a token; where their ranks are lowest, they merge first. " * 3
+RUSSIAN = "Слияние двух токенов есть токен; где их ранги ниже, там они и сливаются первыми. " * 3
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Two slices: English, and some Russian."""
+    return combine([count_texts([ENGLISH * 4], language="en"), count_texts([RUSSIAN], language="ru")])
+
+
+def check_by_hand(base, chosen):
+    """Every kept token has both parts kept, and ranks ascend."""
+    kept = set(chosen.tokens)
+    ranks = [base.ranks[token] for token in chosen.tokens]
+    assert ranks == sorted(set(ranks))
+    for rank in ranks:
+        for part in merge_parts(base)[rank].tolist():
+            assert part < 0 or base.tokens[part] in kept, base.tokens[rank]
+
+
+def test_what_is_kept_is_closed_lawful_and_beats_the_prefix(cl100k, table):
+    chosen = select_by_usage(cl100k, 600, table)
+    vocabulary = chosen.selection.vocabulary
+    assert (chosen.selection.kept, len(vocabulary.tokens)) == (600, 600)
+    check_by_hand(cl100k, vocabulary)
+    for gain in chosen.gains:
+        assert gain.base_tokens <= gain.tokens < gain.prefix_tokens, gain
+    assert [gain.tokens for gain in chosen.gains] == curve(vocabulary, table).tokens[:, -1].tolist()
+    assert [gain.prefix_tokens for gain in chosen.gains] == curve(cl100k, table).tokens[:, 600].tolist()
+    broken = [finding for finding in check(vocabulary, origin.base_of(vocabulary)) if finding.holds is not True]
+    assert broken == []
+
+
+def test_a_removed_leaf_gives_its_uses_to_its_parts():
+    tokens = (*LETTERS, b"ab", b"abc", b"xy", b"xyz")
+    base = Vocabulary("tiny", PATTERN, tokens)
+    # abc 3 times, xyz twice, ab once: without xyz its 2 uses are those of xy, so that ab (1 + 3 behind abc) stays.
+    table = count_texts(["abc abc abc xyz xyz ab"], PATTERN)
+    sizes = {
+        size: select_by_usage(base, size, table).selection.vocabulary.tokens[256:] for size in (259, 258, 257, 256)
+    }
+    assert sizes == {259: (b"ab", b"abc", b"xy"), 258: (b"ab", b"abc"), 257: (b"ab",), 256: ()}
+
+
+def test_unused_tokens_go_by_rank_and_a_token_of_twice_the_same_part_counts_twice():
+    base = Vocabulary("tiny", PATTERN, (*LETTERS, b"ab", b"cd", b"abab", b"ef"))
+    table = count_texts(["abab abab cd cd cd"], PATTERN)
+    assert select_by_usage(base, 259, table).selection.vocabulary.tokens[256:] == (b"ab", b"cd", b"abab")
+    assert select_by_usage(base, 257, table).selection.vocabulary.tokens[256:] == (b"ab",)  # 2 x 2 uses fell to it
+
+
+def test_rare_uses_are_no_evidence_and_the_protected_prefix_stays(cl100k):
+    table = count_texts([RUSSIAN], language="ru")
+    chosen = select_by_usage(cl100k, 1000, table, min_uses=10**6).selection.vocabulary
+    assert chosen.tokens == cl100k.tokens[:1000]
+    guarded = select_by_usage(cl100k, 1000, table, protect_prefix=900).selection.vocabulary
+    assert guarded.tokens[:900] == cl100k.tokens[:900]
+
+
+def test_weights_decide_between_slices(cl100k, table):
+    keys = [part.key for part in table.slices]
+    sides = {}
+    for name, shares in (("en", (0.999, 0.001)), ("ru", (0.001, 0.999))):
+        made = select_by_usage(cl100k, 320, table, weights=dict(zip(keys, shares, strict=True)), min_uses=0)
+        sides[name] = [gain.tokens for gain in made.gains]
+    assert sides["en"][0] < sides["ru"][0]
+    assert sides["ru"][1] < sides["en"][1]
+
+
+def test_the_same_counts_give_the_same_selection(cl100k, table):
+    first, second = (select_by_usage(cl100k, 700, table).selection.vocabulary for _ in range(2))
+    assert (first.sha256, first.provenance) == (second.sha256, second.provenance)
+
+
+def test_what_cannot_be_is_refused(cl100k, table):
+    with pytest.raises(SizeError, match="no room for the 256 single bytes"):
+        select_by_usage(cl100k, 255, table)
+    with pytest.raises(SizeError, match=r"256 single bytes \+ 744 protected tokens = 1,000"):
+        select_by_usage(cl100k, 999, table, protect_prefix=1000)
+    with pytest.raises(SizeError, match="has 100,256"):
+        select_by_usage(cl100k, 100_257, table)
+    with pytest.raises(InputError, match="min uses -1"):
+        select_by_usage(cl100k, 300, table, min_uses=-1)
+    with pytest.raises(InputError, match="counts are empty"):
+        select_by_usage(cl100k, 300, count_texts([""]))
+    with pytest.raises(InputError, match="weights leave nothing"):
+        select_by_usage(cl100k, 300, table, weights=dict.fromkeys([part.key for part in table.slices], 0.0))
+    with pytest.raises(LawError, match="not made of two lower-ranked"):
+        select_by_usage(Vocabulary("dead", PATTERN, (*LETTERS, b"abc")), 256, count_texts(["abc"], PATTERN))
+
+
+def test_verify_notices_a_selection_whose_rank_file_was_edited(cl100k, table):
+    vocabulary = select_by_usage(cl100k, 600, table).selection.vocabulary
+    foreign = replace(vocabulary, tokens=(*vocabulary.tokens[:-1], b"no token of the base"))
+    with pytest.raises(MismatchError, match="id 599 is no token of cl100k_base"):
+        origin.base_of(foreign)
+    swapped = replace(vocabulary, tokens=(*vocabulary.tokens[:-2], vocabulary.tokens[-1], vocabulary.tokens[-2]))
+    with pytest.raises(MismatchError, match="id 599 is no token of cl100k_base in the order of its ranks"):
+        origin.base_of(swapped)
+
+
+def test_the_verb_writes_a_lawful_vocabulary_and_tells_what_each_slice_gains(table, tmp_path, capsys):
+    save(table, tmp_path / "counts.parquet")
+    output = tmp_path / "chosen.tiktoken"
+    words = ["select", "cl100k_base", "--size", "600", "--by", "usage", "--on", str(tmp_path / "counts.parquet")]
+    assert main([*words, "-o", str(output)]) == 0
+    assert "(all)     (all)" in capsys.readouterr().err
+    assert main([*words, "-o", str(output), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["dropped"] == {"usage": 99_656}
+    assert [row["language"] for row in document["slices"]] == ["en", "ru"]
+    assert tiktoken.load(output).provenance[-1]["by"] == "usage"
+    assert main(["verify", str(output), "-q"]) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--by", "usage"], "--by usage needs counts"),
+        (["--by", "usage", "--on", "x", "--only", "ascii"], "together with a filter"),
+        (["--on", "x"], "add --by usage"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(words, message, tmp_path, capsys):
+    assert main(["select", "cl100k_base", "--size", "600", *words, "-o", str(tmp_path / "x.tiktoken")]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,78 @@
+"""`tokkit plan`: how many tokens of a base, and how many learned, at a fixed size."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Annotated
+
+import typer
+
+from tokkit.cli import inputs, options, outputs
+
+
+def run(
+    *,
+    on: Annotated[list[str], typer.Option("--on", metavar="COUNTS", help="Counts to measure on; repeatable.")],
+    size: options.Size,
+    base: options.BaseOption = "cl100k_base",
+    learn_from: Annotated[
+        list[str] | None,
+        typer.Option("--learn-from", metavar="COUNTS", help="Counts to learn from, if not those of --on; repeatable."),
+    ] = None,
+    weights: options.Weights = None,
+    script: options.Script = "Han",
+    min_count: options.MinCount = 2,
+    multiple: options.Multiple = 1,
+    spares: options.Spares = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=256, help="Prefix whose split is shown beside the best.")
+    ] = 60_004,
+    output: options.OptionalOutput = None,
+    pattern: options.Pattern = None,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find the best split of a size between a base and learned tokens.
+
+    Prints the best split, the one of the seed beside it, what the last slots
+    save on each side, the cost of being wrong by 5,000, and the same question
+    for 64, 96, 128 and 160 thousand. -o writes it as a recipe. Costs five to
+    eight times learning: a minute on 60 MB of Chinese.
+
+    Example:
+      tokkit plan --on heldout.parquet --learn-from zh.parquet --size 92544 -o plan.toml
+    """
+    from tokkit.counts import combine, load, slice_weights
+    from tokkit.files import write_atomically
+    from tokkit.plan import plan
+    from tokkit.plan_recipe import recipe_of
+    from tokkit.render import plan as rendering
+    from tokkit.render.progress import progress
+
+    if output is not None:
+        outputs.check(output, ".toml")
+    shares = inputs.weights(weights)
+    start = inputs.vocabulary(base, pattern)
+    table = combine([load(path) for path in on])
+    with progress("planning", "learnings", quiet=quiet) as advance:
+        found = plan(
+            start,
+            table,
+            size,
+            learn_from=combine([load(path) for path in learn_from]) if learn_from else None,
+            weights=slice_weights(table.slices, shares) if shares else None,
+            script=script,
+            min_count=min_count,
+            multiple=multiple,
+            spares=spares,
+            seed=seed,
+            progress=advance,
+        )
+    if output is not None:
+        tables = [os.path.relpath(path, output.parent) for path in learn_from or on]
+        named = os.path.relpath(base, output.parent) if base.endswith(".tiktoken") else base
+        name = re.sub(r"[^A-Za-z0-9_.-]|^[^A-Za-z0-9]", "-", output.stem).lstrip("-._") or "plan"
+        with outputs.writing(output):
+            write_atomically(output, recipe_of(found, name, named, tables))
+    (rendering.show_json if as_json else rendering.show)(found)
