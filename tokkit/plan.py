@@ -3,9 +3,10 @@
 Every slot goes to the base or to learning, and each further slot on a side saves less than the one before. So the sum has a best
 split, where the last slot saves the same on both sides.
 
-What a split saves is known exactly where it was learned: tokens are learned on a few prefixes of the base, and the curve of each
-result (`tokkit.curves`) has every number of learned tokens at once. Between those prefixes the base's own curve is exact too;
-only what learning gains on top of it is drawn as a straight line between two neighbours. The best split found in that way is
+What a split comes to is known exactly where it was learned: tokens are learned on a few prefixes of the base, and the curve of
+each result (`tokkit.curves`) has every number of learned tokens at once. Between those prefixes, pretokens that no learned token
+can touch have the base's own curve, which is exact; those that one can, which are few or none of English and code for a script
+such as Han, are drawn as a straight line between two neighbours with as many learned tokens. The best split found in that way is
 learned in its turn, until the best is one that was learned; so the figures of the best split and of the seed are exact.
 
 Measured on the text it was learned from, learning looks better than it is: give held-out counts to measure on.
@@ -170,12 +171,12 @@ def plan(
         if progress:
             progress(len(cuts) + done, len(cuts) + _REFINEMENTS)
         found = ground.best(room)
-        if min(abs(found - cut) for cut in ground.gains) <= _NEAR:
+        if min(abs(found - cut) for cut in ground.learned_rates) <= _NEAR:
             break
         ground.learn_on(found)
-    best = min(ground.gains, key=lambda cut: (ground.rate(cut, room), cut) if cut <= room else (np.inf, cut))
-    seeded = seed in ground.gains and seed <= room
-    steps = sorted({*ground.gains, *range(10_000, most, 10_000)})
+    best = min(ground.learned_rates, key=lambda cut: (ground.rate(cut, room), cut) if cut <= room else (np.inf, cut))
+    seeded = seed in ground.learned_rates and seed <= room
+    steps = sorted({*ground.learned_rates, *range(10_000, most, 10_000)})
     return Plan(
         base.name,
         size,
@@ -214,19 +215,19 @@ class _Ground:
 
     Attributes:
         base: the base's ranks.
-        table: the counts to measure on.
+        touched: the rows to measure on that learned tokens may touch.
         source: the rows of the counts to learn from that matter.
         script: the script of the learned tokens.
         min_count: the least count of a learned token.
         top: the largest number of ranks that is asked about.
         groups: the languages.
         shares: float64[1 + n_groups, n_slices]: makes tokens a byte of the mixture, and of each language, out of tokens.
-        prefix_rates: float64[1 + n_groups, n_base + 1], tokens a byte with the prefix alone.
-        gains: prefix -> float64[1 + n_groups, n_learned + 1], tokens a byte that the first learned tokens save.
+        prefix_rates: float64[1 + n_groups, n_base + 1], tokens of the other rows a byte, with each prefix.
+        learned_rates: prefix -> float64[1 + n_groups, n_learned + 1], tokens of the touched rows a byte, with so many learned.
     """
 
     base: Vocabulary
-    table: CountsTable
+    touched: CountsTable
     source: CountsTable
     script: str | None
     min_count: int
@@ -234,7 +235,7 @@ class _Ground:
     groups: tuple[str, ...]
     shares: NDArray[np.float64]
     prefix_rates: NDArray[np.float64]
-    gains: dict[int, NDArray[np.float64]]
+    learned_rates: dict[int, NDArray[np.float64]]
 
     @staticmethod
     def of(
@@ -247,8 +248,7 @@ class _Ground:
         top: int,
     ) -> _Ground:
         """Measure every prefix of the base."""
-        measured = curve(base, table)
-        n_bytes = measured.n_bytes.astype(np.float64)
+        n_bytes = np.array([part.bytes for part in table.slices], np.float64)
         if not n_bytes.sum():
             raise InputError("the counts are empty: there is nothing to plan on", "count a corpus first")
         groups = tuple(dict.fromkeys(part.language for part in table.slices))
@@ -261,46 +261,44 @@ class _Ground:
             shares[1 + groups.index(part.language), number] = 1 / max(sum(group), 1)
         if not shares[0].any():
             raise InputError("the weights leave nothing of the counts table")
-        rows = _rows_with(source, script)
-        return _Ground(base, table, rows, script, min_count, top, groups, shares, shares @ measured.tokens, {})
+        touched = np.ones(len(table), np.bool_) if script is None else _touched(table, script)
+        others = curve(base, _rows(table, ~touched)).tokens
+        taught = source if script is None else _rows(source, _with_script(source, script))
+        return _Ground(base, _rows(table, touched), taught, script, min_count, top, groups, shares, shares @ others, {})
 
     @property
     def least(self) -> int:
         """The lowest prefix that was learned on."""
-        return min(self.gains)
+        return min(self.learned_rates)
 
     @property
     def most(self) -> int:
         """The highest prefix that was learned on."""
-        return max(self.gains)
+        return max(self.learned_rates)
 
     def learn_on(self, cut: int) -> None:
         """Learn as many tokens on a prefix as may be asked about or as the counts support, and measure them all."""
-        prefix = select(self.base, cut).vocabulary
+        whole = prefix = select(self.base, cut).vocabulary
         wanted = self.top - cut
-        gains = np.zeros((self.shares.shape[0], 1))
         if wanted > 0:
             learned = learn(self.source, prefix, wanted, script=self.script, min_count=self.min_count, exact=False)
-            tokens = prefix.tokens + learned.tokens
-            whole = replace(prefix, name="plan", tokens=tokens, segments=())
-            measured = curve(whole, self.table).tokens[:, cut:]
-            gains = self.shares @ (measured[:, :1] - measured)
-        self.gains[cut] = gains
+            whole = replace(prefix, tokens=prefix.tokens + learned.tokens, segments=())
+        self.learned_rates[cut] = self.shares @ curve(whole, self.touched).tokens[:, cut:]
 
     def rates(self, prefixes: NDArray[np.int64], room: NDArray[np.int64] | int) -> NDArray[np.float64]:
         """Return float64[1 + n_groups, n]: tokens a byte for prefixes and as many learned tokens as there is room for."""
         learned = np.maximum(room - prefixes, 0)
-        cuts = sorted(self.gains)
+        cuts = sorted(self.learned_rates)
         above = np.clip(np.searchsorted(cuts, prefixes), 1, len(cuts) - 1) if len(cuts) > 1 else np.zeros_like(prefixes)
         low = np.array(cuts)[np.maximum(above - 1, 0)]
         high = np.array(cuts)[above]
         share = np.clip((prefixes - low) / np.maximum(high - low, 1), 0, 1)
-        gained = np.zeros((self.shares.shape[0], prefixes.size))
+        drawn = np.zeros((self.shares.shape[0], prefixes.size))
         for cut in cuts:
-            of_cut = self.gains[cut][:, np.minimum(learned, self.gains[cut].shape[1] - 1)]
-            gained += of_cut * np.where(high == cut, share if len(cuts) > 1 else 1.0, 0.0)
-            gained += of_cut * np.where((low == cut) & (high != cut), 1 - share, 0.0)
-        return self.prefix_rates[:, prefixes] - gained
+            of_cut = self.learned_rates[cut][:, np.minimum(learned, self.learned_rates[cut].shape[1] - 1)]
+            weight = np.where(high == cut, share, 0.0) + np.where(low == cut, 1 - share, 0.0)
+            drawn += of_cut * (weight if len(cuts) > 1 else 1.0)
+        return self.prefix_rates[:, prefixes] + drawn
 
     def rate(self, prefix: int, room: int) -> float:
         """Return tokens a byte of the mixture."""
@@ -314,10 +312,10 @@ class _Ground:
     def split(self, prefix: int, room: int) -> Split:
         """Return what a split comes to."""
         rates = self.rates(np.array([prefix]), room)[:, 0].tolist()
-        near = min(self.gains, key=lambda cut: (abs(cut - prefix), cut))
-        learned = min(max(room - prefix, 0), self.gains[near].shape[1] - 1)
+        near = min(self.learned_rates, key=lambda cut: (abs(cut - prefix), cut))
+        learned = min(max(room - prefix, 0), self.learned_rates[near].shape[1] - 1)
         by_language = {group: 1 / rate for group, rate in zip(self.groups, rates[1:], strict=True) if rate}
-        return Split(prefix, learned, 1 / rates[0], by_language, prefix in self.gains)
+        return Split(prefix, learned, 1 / rates[0], by_language, prefix in self.learned_rates)
 
     def margin(self, prefix: int, room: int) -> Margin:
         """Return what the last slots on each side save: the split, less with a window of slots fewer on that side."""
@@ -328,14 +326,39 @@ class _Ground:
         return Margin(1e9 * base / back, 1e9 * (self.rate(prefix, room - fewer) - here) / fewer)
 
 
-def _rows_with(table: CountsTable, script: str | None) -> CountsTable:
-    """Return the rows of a table that hold a character of a script: the others teach nothing, and cost time."""
-    if script is None:
-        return table
-    members = np.maximum.reduce([script_table(each.strip()) for each in script.split(",")])
+def _touched(table: CountsTable, script: str) -> NDArray[np.bool_]:
+    """Tell for each row whether tokens of a script may be in it: whole characters, or their leading bytes, two or more."""
+    leads = np.zeros(1 << 16, np.bool_)
+    for code_point in np.flatnonzero(_members(script)).tolist():
+        if 0xD800 <= code_point < 0xE000:
+            continue
+        data = chr(code_point).encode()
+        if len(data) == 1:
+            leads[data[0] << 8 : (data[0] + 1) << 8] = True  # whatever follows
+        else:
+            leads[data[0] << 8 | data[1]] = True
+    pairs = table.data.astype(np.uint16) << 8
+    pairs[:-1] |= table.data[1:]
+    found = np.zeros(pairs.size + 1, np.int64)
+    np.cumsum(leads[pairs], out=found[1:])
+    return found[table.starts[1:]] > found[table.starts[:-1]]
+
+
+def _with_script(table: CountsTable, script: str) -> NDArray[np.bool_]:
+    """Tell for each row whether it holds a character of a script: the others teach nothing, and cost time."""
     found = np.empty(len(table), np.int32)
-    count_members(table.data, table.starts, members, found)
-    kept = np.flatnonzero(found)
+    count_members(table.data, table.starts, _members(script), found)
+    return found > 0
+
+
+def _members(script: str) -> NDArray[np.uint8]:
+    members: NDArray[np.uint8] = np.maximum.reduce([script_table(each.strip()) for each in script.split(",")])
+    return members
+
+
+def _rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:
+    """Return some rows of a table; its slices and their totals stay."""
+    kept = np.flatnonzero(wanted)
     starts = np.empty(kept.size + 1, np.int64)
     data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
     gather_strings(table.data, table.starts, kept, data, starts)
