@@ -42,7 +42,9 @@ class VocabularyFormat(StrEnum):
 # Inputs and outputs
 VocabularyArgument = Annotated[
     str,
-    typer.Argument(metavar="VOCAB", help="A base's name, a .tiktoken rank file, or a tokenizer.json or its folder."),
+    typer.Argument(
+        metavar="VOCAB", help="A base's name, a .tiktoken rank file, a tokenizer.json or its folder, a tekken.json."
+    ),
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="Where to write the result.")]
 OptionalOutput = Annotated[

@@ -104,9 +104,11 @@ def _parse(path: Path) -> _Tokenizer:
         digest = hashlib.sha256(file.read(length)).hexdigest()
 
     def get(key: str, default: Any) -> Any:
-        value = values.get(key, default)
+        if key not in values:
+            return default
+        value = values[key]
         kind = bytes if isinstance(default, str) else type(default)
-        if not isinstance(value, (kind, str)) or (isinstance(value, list) and value and isinstance(value[0], bool)):
+        if not isinstance(value, kind):
             raise FormatError(f"{path}: {key} is {type(value).__name__}, not {type(default).__name__}")
         return _text(value, f"{path}: {key}") if isinstance(value, bytes) else value
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PYPROJECT = """\
 [build-system]
-requires = ["setuptools>=64"]
+requires = ["setuptools>=70.1"]
 build-backend = "setuptools.build_meta"
 
 [project]

@@ -115,7 +115,9 @@ def _processor(data: bytes, name: str) -> Any:
         raise InputError(
             f"{name} is encoded by the package sentencepiece, which is not installed", "pip install 'tokkit[formats]'"
         ) from None
-    if hasattr(sentencepiece, "set_min_log_level"):  # it would write of pieces that it does not use to stderr, which is ours
+    if hasattr(
+        sentencepiece, "set_min_log_level"
+    ):  # it would write of pieces that it does not use to stderr, which is ours
         sentencepiece.set_min_log_level(2)
     try:
         return sentencepiece.SentencePieceProcessor(model_proto=data)
