@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tokkit.conformance import Conformance, conform
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
+    from tokkit.curves import Curve, curve
     from tokkit.donors import Donation, donate
     from tokkit.errors import TokkitError
     from tokkit.foreign import ForeignVocabulary
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     from tokkit.learn import LearnedTokens
     from tokkit.merge import Merge, TokenSource
     from tokkit.pad import Padding, rename
+    from tokkit.plan import Plan
     from tokkit.pretokenize import PATTERNS
     from tokkit.segmentation import Segmentation, segment
     from tokkit.select import Selection
+    from tokkit.usage import UsageSelection
     from tokkit.vocabulary import Segment, Vocabulary
     from tokkit.why import Explanation, explain
 
@@ -49,6 +52,7 @@ __all__ = [
     "Audit",
     "Conformance",
     "CountsTable",
+    "Curve",
     "Document",
     "Donation",
     "Explanation",
@@ -57,15 +61,18 @@ __all__ = [
     "LearnedTokens",
     "Merge",
     "Padding",
+    "Plan",
     "Segment",
     "Segmentation",
     "Selection",
     "TokenSource",
     "TokkitError",
+    "UsageSelection",
     "Vocabulary",
     "__version__",
     "check",
     "conform",
+    "curve",
     "donate",
     "explain",
     "inspect",
@@ -82,6 +89,7 @@ _HOMES = {
     "Audit": "audit",
     "Conformance": "conformance",
     "CountsTable": "counts",
+    "Curve": "curves",
     "Document": "corpus",
     "Donation": "donors",
     "Explanation": "why",
@@ -90,14 +98,17 @@ _HOMES = {
     "LearnedTokens": "learn",
     "Merge": "merge",
     "Padding": "pad",
+    "Plan": "plan",
     "Segment": "vocabulary",
     "Segmentation": "segmentation",
     "Selection": "select",
     "TokenSource": "merge",
     "TokkitError": "errors",
+    "UsageSelection": "usage",
     "Vocabulary": "vocabulary",
     "check": "laws",
     "conform": "conformance",
+    "curve": "curves",
     "donate": "donors",
     "explain": "why",
     "inspect": "anatomy",
