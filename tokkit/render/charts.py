@@ -163,7 +163,7 @@ def _curves(page: Page) -> Any:
     lines = _chart(rows).mark_line(strokeWidth=1.5).encode(
         x=alt.X("size:Q", title="tokens kept of the base", axis=alt.Axis(format="~s")),
         y=alt.Y("value:Q", title="bytes per token", scale=alt.Scale(zero=False)),
-        color=alt.Color("slice:N", scale=alt.Scale(domain=names, range=colours), legend=_legend(names)),
+        color=alt.Color("slice:N", scale=alt.Scale(domain=names, range=colours), legend=_legend(names, "stroke")),
     )  # fmt: skip
     layers = [lines]
     if page.cut is not None:
@@ -261,12 +261,12 @@ def _scale(colours: Mapping[str, str]) -> Any:
     return alt.Scale(domain=list(colours), range=list(colours.values()))
 
 
-def _legend(names: Sequence[str]) -> Any:
+def _legend(names: Sequence[str], symbol: str = "square") -> Any:
     """A legend above the chart, with as many names in a line as fit."""
     import altair as alt  # noqa: PLC0415
 
     return alt.Legend(
-        orient="top", title=None, columns=_legend_columns(names), symbolType="square", labelLimit=WIDTH - 40, offset=4
+        orient="top", title=None, columns=_legend_columns(names), symbolType=symbol, labelLimit=WIDTH - 40, offset=4
     )
 
 
@@ -296,7 +296,7 @@ def _svg(name: str, chart: Any) -> str:
         .configure(background=PAPER, font="Liberation Sans, Arial, sans-serif")
         .configure_view(stroke=None)
         .configure_axis(**axis)
-        .configure_legend(labelColor=INK, labelFontSize=11, symbolStrokeWidth=0)
+        .configure_legend(labelColor=INK, labelFontSize=11)
         .configure_title(color=INK, fontSize=13, anchor="start", offset=6)
         .configure_text(fontSize=11)
     )

@@ -93,8 +93,10 @@ def key(colour: int) -> str:
     return f'<svg class="key" viewBox="0 0 10 10" aria-hidden="true"><rect class="c{colour}" width="10" height="10"/></svg>'
 
 
-def token_list(tokens: Iterable[str]) -> str:
+def token_list(tokens: Sequence[str]) -> str:
     """Return tokens, already shown as `tokkit.display.show` does, each in a box of its own; long ones by their beginning."""
+    if not tokens:
+        return ""
     boxes = (f"<bdi>{escaped(_beginning(token))}</bdi>" for token in tokens)
     return f'<span class="tokens listed">{" ".join(boxes)}</span>'
 

@@ -59,6 +59,7 @@ thead th{white-space:nowrap}
 .n{text-align:right;white-space:nowrap}
 .first{border-left:1px solid var(--line)}
 .measure{min-width:74px}
+td.measure{white-space:nowrap}
 .measure svg.bar{display:block;width:100%;height:5px;margin-top:2px}
 .gain{color:var(--gain)}.loss{color:var(--loss)}
 .key{display:inline-block;width:.7em;height:.7em;margin-right:.35em}
@@ -66,7 +67,7 @@ thead th{white-space:nowrap}
 figure{margin:0;break-inside:avoid}
 figure svg{display:block;width:100%;max-width:520px;height:auto}
 figure svg text{font-family:inherit}
-.tokens{white-space:pre-wrap;line-height:1.9}
+.tokens{white-space:pre-wrap;line-height:1.9;word-break:break-all}
 .tokens bdi{background:var(--one);border-radius:3px;padding:.12em .06em;-webkit-box-decoration-break:clone;
 box-decoration-break:clone;margin-right:1px;unicode-bidi:isolate}
 .tokens bdi:nth-child(even){background:var(--two)}
@@ -88,20 +89,21 @@ footer{color:var(--muted);font-size:.85rem;padding-bottom:2rem}
 body{font-size:14px}
 section{padding:14px;border-radius:8px}
 .scroll{margin:0 -14px;padding:0 14px}
-th,td{padding:.26rem .38rem}
+th,td{padding:.26rem .3rem}
 .wide{display:none}
 .sub th{padding-left:.8rem}
 .cut{grid-template-columns:1fr}
 .tiles{grid-template-columns:1fr 1fr}
 h1{font-size:1.5rem}
-.measure{min-width:52px}
-thead th{font-size:.75rem}
+.measure{min-width:70px}
+thead th,thead th.n{font-size:.7rem;white-space:normal}
+thead th.n{max-width:76px}
+.stack td:empty{display:none}
 .stack thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 .stack tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
 .stack th,.stack td{display:block;border:0;padding:.05rem 0;text-align:left}
 .stack tbody th{font-weight:600}
 .stack td::before{content:attr(data-label) ": ";color:var(--muted);font-size:.85rem}
-thead th{white-space:normal}
 }
 @media print{
 :root{--ground:#fff;--paper:#fff}

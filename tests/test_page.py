@@ -1,0 +1,285 @@
+"""The report page: what is in it, that nothing in it acts, and how a real browser takes it."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import socket
+import struct
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from tests.browser import Browser, missing
+from tokkit.counts import count_texts
+from tokkit.errors import FormatError
+from tokkit.foreign import ForeignVocabulary
+from tokkit.laws import Finding
+from tokkit.measure import report
+from tokkit.page import Page, Split, Suspect, arithmetic_of, page_of
+from tokkit.page_sections import curves_of, splits_of
+from tokkit.render import charts
+from tokkit.render.page import files, page_html
+from tokkit.vocabulary import Segment, Vocabulary
+
+SCRIPT = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
+HOSTILE = (
+    SCRIPT.encode(),
+    b"\"'><svg onload=alert(1)>&amp;",
+    "abc\u202edcba\u2066x".encode(),
+    b"\x00\x1b[31m\r\n",
+    b"\xe4\xbd",
+    b"x" * 4096,
+    "长" * 1365 + "é",
+)
+TOKENS = tuple(token if isinstance(token, bytes) else token.encode() for token in HOSTILE)
+EVIL = "évil</title><script>1</script>\u202e\x07" + "n" * 60
+TAB, ENTER = "\ue004", "\ue007"
+
+
+@pytest.fixture(scope="module")
+def page(tiny: Vocabulary) -> Page:
+    """A page whose every name, token and text is hostile."""
+    text = ["the thing, in English", "中文，在这里"]
+    size = len(tiny.tokens)
+    subject = replace(
+        tiny,
+        name=EVIL,
+        tokens=(*tiny.tokens, *TOKENS),
+        segments=(Segment("prefix", 0, size), Segment(f"learned:{SCRIPT}", size, size + len(TOKENS))),
+        provenance=({"step": SCRIPT, "note": "\u202e" + SCRIPT},),
+    )
+    table = count_texts(text, pattern=tiny.pattern, language=SCRIPT, domain="demo\u202e")
+    measured = report([subject], table, baseline=tiny)
+    return page_of(
+        subject,
+        [tiny, subject],
+        measured,
+        on=SCRIPT,
+        laws=(Finding("closure", False, SCRIPT, (SCRIPT, "262 x")), Finding("bytes", True, "256 of 256")),
+        notes=(SCRIPT,),
+        inputs=((SCRIPT, SCRIPT, "0" * 64),),
+        curves=curves_of(tiny, table),
+        frontier=(Split(200, 62, 3.0, 2.9, 3.1, "best"), Split(250, 12, 2.5, label=SCRIPT)),
+        suspects=[Suspect(262 + n, token, SCRIPT, f"it stood in {SCRIPT}") for n, token in enumerate(TOKENS)],
+    )
+
+
+@pytest.fixture(scope="module")
+def text(page: Page) -> str:
+    return page_html(page).decode()
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the text of the cells of tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_nothing_on_the_page_acts_or_loads(text):
+    elements = Elements(text).found
+    assert {tag for tag, _ in elements} & {
+        "script",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "input",
+        "base",
+    } == set()
+    attributes = [(name, value) for _, attrs in elements for name, value in attrs.items()]
+    assert [name for name, _ in attributes if name.startswith("on") or name == "style"] == []
+    links = [value or "" for name, value in attributes if name in ("href", "src", "xlink:href", "action")]
+    assert [link for link in links if not link.startswith("#") and link != "data:,"] == []
+    assert re.findall(r"url\((?!#)|@import", text) == []
+    policy = next(attrs["content"] for _, attrs in elements if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", text) is None
+
+
+def test_hostile_tokens_stand_as_text(text):
+    assert "&lt;script&gt;document.title=&#x27;owned&#x27;&lt;/script&gt;&lt;img src=x onerror" in text
+    assert r"abc\u202edcba\u2066x" in text
+    assert r"\x00\x1b[31m\r\n" in text
+    assert "<bdi>\\xE4\\xBD</bdi>" in text
+    assert "<bdi>x × 4,096</bdi>" in text
+    assert "… (1,366 characters)</bdi>" in text
+
+
+def test_every_id_is_there_once_and_every_link_leads_somewhere(text):
+    elements = Elements(text).found
+    ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    anchors = {attrs["href"] for tag, attrs in elements if tag == "a"}
+    assert anchors == {"#compression", "#plan", "#tokens", "#audit", "#sampler", "#laws", "#provenance"}
+    assert {anchor[1:] for anchor in anchors if anchor} <= set(ids)
+
+
+def test_tables_have_captions_and_headings_with_a_scope(text):
+    tables = re.findall(r"<table.*?</table>", text, re.DOTALL)
+    assert len(tables) >= 6
+    for table in tables:
+        assert table.count("<caption>") == 1
+        headings = [attrs for tag, attrs in Elements(table).found if tag == "th"]
+        assert {attrs.get("scope") for attrs in headings} <= {"col", "row", "colgroup"}
+    for attrs in (attrs for _, attrs in Elements(text).found if attrs.get("class") == "scroll"):
+        assert (attrs["role"], attrs["tabindex"], bool(attrs["aria-label"])) == ("region", "0", True)
+
+
+PROGRAM = """
+import hashlib
+from tokkit.counts import count_texts
+from tokkit.measure import report
+from tokkit.page import page_of
+from tokkit.render.page import files
+from tokkit.vocabulary import Vocabulary
+tiny = Vocabulary("tiny", r"\\S+|\\s+", tuple(bytes([byte]) for byte in range(256)) + (b"th", b"the"))
+table = count_texts(["the 中文"], pattern=tiny.pattern, language="en", domain="x")
+other = Vocabulary("other", tiny.pattern, tiny.tokens[:-1])
+made = files(page_of(other, [tiny, other], report([other], table, baseline=tiny), on="x"))
+digests = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+print(digests)
+"""
+
+
+def test_the_same_page_is_the_same_bytes_in_any_process():
+    here: dict[str, Any] = {"print": lambda _digests: None}
+    exec(PROGRAM, here)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env={"PYTHONHASHSEED": "1"}, capture_output=True, text=True, check=True
+    )
+    assert ast.literal_eval(done.stdout) == here["digests"]
+    assert list(here["digests"]) == [
+        "report.html", "report-compression.png", "report-change.png", "report-lengths.png", "report-scripts.png",
+    ]  # fmt: skip
+
+
+def test_charts_are_images_as_wide_as_a_phone(page):
+    drawn = charts.files(page)
+    names = ["change", "compression", "curves", "frontier", "lengths", "scripts"]
+    assert sorted(drawn) == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    for name in names:
+        assert struct.unpack(">I", drawn[f"{name}.png"][16:20]) == (2 * charts.WIDTH,)
+        svg = drawn[f"{name}.svg"].decode()
+        colours = set(re.findall(r'(?:fill|stroke)="(#\w+|[a-z]+)"', svg)) - {"none", "transparent"}
+        assert colours <= {charts.INK, charts.MUTED, charts.GRID, charts.PAPER, charts.MARK, *charts.SERIES}, name
+        assert "<script" not in svg
+
+
+def test_without_the_extra_the_page_says_what_was_left_out(page, monkeypatch):
+    charts.drawable.cache_clear()
+    monkeypatch.setattr(charts, "find_spec", lambda _name: None)
+    real = builtins.__import__
+
+    def refusing(name, *rest):
+        if name.partition(".")[0] in ("altair", "vl_convert"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    try:
+        made = files(page)
+    finally:
+        charts.drawable.cache_clear()
+    assert list(made) == ["report.html"]
+    assert "Charts were left out: pip install &#x27;tokkit[report]&#x27; draws them." in made["report.html"].decode()
+
+
+def test_a_foreign_vocabulary_has_a_page_too(tiny):
+    table = count_texts(["ab"], pattern=tiny.pattern, language="en", domain="x")
+    refusing = ForeignVocabulary("far", "scores, which nothing here reads", (b"a", b""), {}, "e3", ("no ranks",))
+    measured = report([tiny], table)
+    shown = page_html(page_of(tiny, [tiny], measured, on="x")).decode()
+    assert "against" not in shown[shown.index("<main>") : shown.index('id="tokens"')]
+    assert arithmetic_of(refusing) == "1 tokens + 1 ids without bytes = 2"
+
+
+def test_a_plan_becomes_the_frontier():
+    split = {"prefix": 10, "learned": 5, "bytes_per_token": 2.0}
+    other = {"prefix": 12, "learned": 3, "bytes_per_token": 1.5}
+    assert splits_of({"best": split, "seed": None, "frontier": [split, other]}, "plan.json") == (
+        Split(10, 5, 2.0, label="best"),
+        Split(12, 3, 1.5),
+    )
+    with pytest.raises(FormatError, match=r"plan\.json: not a plan: 'seed'"):
+        splits_of({"best": None}, "plan.json")
+
+
+# In a real browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    lacking = missing()
+    if lacking is not None:
+        pytest.skip(lacking)
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(text, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(text, "utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_a_browser_shows_it_without_a_complaint_or_a_request(browser, address, width, dark):
+    browser.open(address, width=width, dark=dark)
+    assert browser.log("browser") == []
+    assert [url for url in browser.requests() if url != "data:,"] == [address]
+    assert browser.evaluate("document.title").startswith("évil</title><script>1</script>")
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
+    assert browser.evaluate("document.querySelectorAll('script,img').length") == 0
+    background = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == ("rgb(13, 17, 23)" if dark else "rgb(243, 245, 248)")
+    fills = browser.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
+    assert fills == ("rgb(230, 237, 243)" if dark else "rgb(31, 35, 40)")
+    assert browser.screenshot().startswith(b"\x89PNG")
+
+
+def test_the_policy_stops_what_is_put_into_the_page(browser, address):
+    """The browser itself refuses scripts, images and styles, should any escaping ever fail."""
+    browser.open(address)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        image = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+        browser.evaluate(
+            f"document.body.insertAdjacentHTML('beforeend', \"<img src='{image}'><p style='color:red'>x</p>\");"
+            "const script = document.createElement('script'); script.textContent = 'document.title = 1';"
+            "document.body.append(script)"
+        )
+        complaints = " ".join(entry["message"] for entry in browser.log("browser"))
+        assert complaints.count("Content Security Policy") == 3
+        assert browser.evaluate("document.title") != "1"
+        listener.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_the_keyboard_reaches_links_tables_and_what_is_folded(browser, address):
+    browser.open(address, width=390)
+    browser.press(TAB)
+    assert browser.evaluate("document.activeElement.getAttribute('href')") == "#compression"
+    browser.press(TAB, times=7)
+    assert browser.evaluate("document.activeElement.className") == "scroll"
+    for _ in range(12):
+        if browser.evaluate("document.activeElement.tagName") == "SUMMARY":
+            break
+        browser.press(TAB)
+    browser.press(ENTER)
+    assert browser.evaluate("document.activeElement.parentElement.open")
