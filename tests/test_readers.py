@@ -18,7 +18,7 @@ from tokkit.foreign import ForeignVocabulary
 from tokkit.formats import huggingface_split
 from tokkit.formats.any import format_of, looks_like_tokenizer, read
 from tokkit.formats.tiktoken import save
-from tokkit.vocabulary import Vocabulary
+from tokkit.vocabulary import Segment, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +135,7 @@ def test_special_tokens_below_the_ranks_are_holes(trained, tmp_path) -> None:
     found = read(written(tmp_path, special_first(trained)))
     assert isinstance(found, Vocabulary)
     assert (found.tokens[0], found.tokens[1], found.special_tokens) == (b"", b"!", {END: 0})
+    assert found.segments == (Segment("special", 0, 1), Segment("prefix", 1, 701))
     assert found.decode([*found.encode("abc", specials=True), 0]) == f"abc{END}"
 
 

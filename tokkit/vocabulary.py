@@ -141,10 +141,12 @@ class Vocabulary:
 
 
 def default_segments(tokens: Sequence[bytes], special_tokens: Mapping[str, int]) -> tuple[Segment, ...]:
-    """Return the segments of a vocabulary whose origin is not known: its ranks, then each run of special ids."""
-    segments = [Segment("prefix", 0, len(tokens))] if tokens else []
-    runs = id_runs(token_id for token_id in special_tokens.values() if token_id >= len(tokens))
-    segments += [Segment("special", start, stop) for start, stop in runs]
+    """Return the segments of a vocabulary whose origin is not known: its ranks, and each run of special ids about them."""
+    runs = id_runs(token_id for token_id in special_tokens.values() if token_id >= len(tokens) or not tokens[token_id])
+    first = runs[0][1] if runs and runs[0][0] == 0 and runs[0][1] < len(tokens) else 0  # some files have specials first
+    segments = [Segment("special", 0, first)] if first else []
+    segments += [Segment("prefix", first, len(tokens))] if tokens else []
+    segments += [Segment("special", start, stop) for start, stop in runs if start >= len(tokens)]
     return tuple(segments)
 
 

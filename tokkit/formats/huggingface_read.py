@@ -69,7 +69,7 @@ def load(path: str | Path) -> Vocabulary | ForeignVocabulary:
     breaks += [*_normalizer_breaks(parsed), *_model_breaks(parsed), *_added_breaks(parsed)]
     name = (path.name if path.is_dir() else file.parent.name) or "tokenizer"
     digest = sha256_of(file)
-    step = {"step": "file", "name": name, "sha256": digest}
+    step = {"step": "file", "name": name, "file_sha256": digest}  # `sha256` is that of a rank file
     vocabulary = Vocabulary(name, pattern or "", parsed.tokens, parsed.special_tokens, provenance=(step,))
     breaks += _merge_breaks(parsed, vocabulary)
     if not breaks and pattern is not None:

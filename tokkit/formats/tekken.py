@@ -61,7 +61,7 @@ def load(path: str | Path) -> Vocabulary:
         tokens=(*[b""] * n_special, *_ranks(fields["vocab"][:n_ranks], file)),
         special_tokens=special_tokens,
         segments=(Segment("special", 0, n_special), Segment("prefix", n_special, n_vocab)),
-        provenance=({"step": "file", "name": name, "sha256": sha256_of(file)},),
+        provenance=({"step": "file", "name": name, "file_sha256": sha256_of(file)},),
     )
 
 
