@@ -7,9 +7,9 @@ at that moment, exactly. The order of choice is the order of ranks, so that ever
 learned tokens are.
 
 Bridges. A donor's token may need parts that no donor has, such as the first two bytes of a character. The fewest that would
-serve all candidates (`tokkit.bridges`) may be learned too, and count towards the size. A bridge that leads to no chosen token
-is given up again, and its room goes to the next best, in rounds, until none is left. A candidate whose bytes the tokens
-chosen before it have cut otherwise is passed over: no bridge is spent on it.
+serve all candidates (`tokkit.bridges`) may be learned too, and count towards the size. A bridge that leads to no chosen
+token is given up again, and its room goes to the next best, in rounds, until none is left or nothing else could take the
+room. A candidate whose bytes the tokens chosen before it have cut otherwise is passed over: no bridge is spent on it.
 
 What is reported as saved is counted afterwards on the finished vocabulary, and adds up: where a token stands in the counts'
 final encoding, it saves one less than the number of base tokens that its bytes took before.
@@ -177,11 +177,12 @@ def _choose(
     room: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> list[bytes]:
-    """Return candidates and bridges in the order of choice, with no bridge in it that nothing chosen needs."""
+    """Return candidates and bridges in the order of choice, bridges that nothing chosen needs only where room is left over."""
     if room == 0:
         return []
     owner = candidates.owner
     bridges = set(plan(base.ranks, atoms_of(list(owner), base.ranks), [list(owner)]).bridges)
+    before: list[bytes] = []
     while True:
         allowed = frozenset(owner.keys() | bridges)
         learned = learn(
@@ -194,10 +195,13 @@ def _choose(
             progress=progress,
         )
         chosen = list(learned.tokens)
+        if len(chosen) < len(before):
+            return before
         needed = _needed(replace(base, tokens=(*base.tokens, *chosen), segments=()), len(base.tokens), owner)
         idle = [token for token in chosen if token not in owner and token not in needed]
         if not idle or room is None:  # without a size there is no room to give to others
             return [token for token in chosen if token not in idle]
+        before = chosen
         bridges = {bridge for bridge in bridges if bridge in needed or bridge not in learned.tokens}
 
 
