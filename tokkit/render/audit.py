@@ -73,9 +73,12 @@ def _summary(audit: Audit) -> list[str]:
             f"{talk.counted(len(audit.rare), 'id')} expected less than {audit.min_expected:,} times in "
             f"{audit.training_tokens:,} training tokens" + (f": {', '.join(shown)}{more}" if shown else "")
         )
-        lines.append(
-            f"one use here stands for {audit.per_use or 0:,.0f} there, so what is never used may come that often"
-        )
+        unseen = 3 * (audit.per_use or 0)  # none in n draws: with 95 % certainty rarer than 3 in n
+        if unseen > audit.min_expected:
+            lines.append(
+                f"one use here stands for {audit.per_use or 0:,.0f} there: of an id that this text never uses it says only "
+                f"that it comes less than {unseen:,.0f} times"
+            )
     return lines
 
 
