@@ -134,7 +134,7 @@ def test_the_verb_writes_a_recipe_that_build_takes(base, table, tmp_path, capsys
     save(table, tmp_path / "counts" / "all.parquet")
     output = tmp_path / "plan.toml"
     words = ["plan", "--on", str(tmp_path / "counts" / "all.parquet"), "--size", "1000", "--multiple", "16"]
-    words += ["--base", str(tmp_path / "base.tiktoken")]
+    words += [str(tmp_path / "base.tiktoken")]
     assert main([*words, "--seed", "600", "-q", "-o", str(output)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("1,000 is 8 over 62 x 16\n")

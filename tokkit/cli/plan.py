@@ -12,10 +12,12 @@ from tokkit.cli import inputs, options, outputs
 
 
 def run(
+    base: Annotated[
+        str, typer.Argument(metavar="[VOCAB]", help="The vocabulary to start from; cl100k_base by default.")
+    ] = "cl100k_base",
     *,
     on: Annotated[list[str], typer.Option("--on", metavar="COUNTS", help="Counts to measure on; repeatable.")],
     size: options.Size,
-    base: options.BaseOption = "cl100k_base",
     learn_from: Annotated[
         list[str] | None,
         typer.Option("--learn-from", metavar="COUNTS", help="Counts to learn from, if not those of --on; repeatable."),
