@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tokkit.anatomy import Anatomy, inspect
     from tokkit.audit import Audit
     from tokkit.bases import BASES, load_base
+    from tokkit.compare import Difference, diff
+    from tokkit.compare_map import IdMap, id_map, npz_bytes
     from tokkit.conformance import Conformance, conform
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
@@ -53,11 +55,13 @@ __all__ = [
     "Conformance",
     "CountsTable",
     "Curve",
+    "Difference",
     "Document",
     "Donation",
     "Explanation",
     "Finding",
     "ForeignVocabulary",
+    "IdMap",
     "LearnedTokens",
     "Merge",
     "Padding",
@@ -73,10 +77,13 @@ __all__ = [
     "check",
     "conform",
     "curve",
+    "diff",
     "donate",
     "explain",
+    "id_map",
     "inspect",
     "load_base",
+    "npz_bytes",
     "read",
     "rename",
     "segment",
@@ -90,11 +97,13 @@ _HOMES = {
     "Conformance": "conformance",
     "CountsTable": "counts",
     "Curve": "curves",
+    "Difference": "compare",
     "Document": "corpus",
     "Donation": "donors",
     "Explanation": "why",
     "Finding": "laws",
     "ForeignVocabulary": "foreign",
+    "IdMap": "compare_map",
     "LearnedTokens": "learn",
     "Merge": "merge",
     "Padding": "pad",
@@ -110,9 +119,12 @@ _HOMES = {
     "conform": "conformance",
     "curve": "curves",
     "donate": "donors",
+    "diff": "compare",
     "explain": "why",
+    "id_map": "compare_map",
     "inspect": "anatomy",
     "load_base": "bases",
+    "npz_bytes": "compare_map",
     "read": "formats.any",
     "rename": "pad",
     "segment": "segmentation",

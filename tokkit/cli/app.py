@@ -29,6 +29,7 @@ VERBS = (
     "inspect",
     "show",
     "why",
+    "diff",
     "verify",
     "audit",
     "report",
