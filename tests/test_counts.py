@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,17 @@ from tokkit.counts import (
     save,
     slice_weights,
 )
-from tokkit.counts_table import Counter, Counters, count_batch, merged_rows, slices_of, table_of
+from tokkit.counts_table import (
+    Counter,
+    Counters,
+    SliceCounts,
+    count_batch,
+    merged_rows,
+    slices_of,
+    summed,
+    table_of,
+)
+from tokkit.counts_table import Rows as SortedRows
 from tokkit.encode import flatten
 from tokkit.errors import CorpusError, FormatError, InputError, MismatchError, TokkitError
 from tokkit.pretokenize import PATTERNS
@@ -351,24 +363,43 @@ def test_an_interrupt_leaves_no_process(tmp_path) -> None:
 
 
 def tiny_counter() -> Counter:
-    return Counter(np.zeros(2, np.uint64), np.empty((1, 4), np.int64), np.empty(1, np.uint8))
+    return Counter(np.zeros((2, 4), np.uint64), np.empty(1, np.uint8))
+
+
+def one_slice(rows: SortedRows) -> CountsTable:
+    return table_of([SliceCounts(Slice("x", "y", 1, 1, 1), rows)], "", {})
 
 
 def test_every_array_grows_when_it_must() -> None:
-    """From room for one pretoken of one byte, by counting and by adding."""
+    """From room for no pretoken at all."""
     rng = random.Random(SEED)
     texts = ["".join(rng.choices(WORDS + list("abcdefgh"), k=40)) for _ in range(200)]
     pattern = PATTERNS["cl100k_base"]
-    counted, added = tiny_counter(), tiny_counter()
+    counted = tiny_counter()
     for text in texts:
         data = text.encode()
         counted.count(np.frombuffer(data, np.uint8), np.array([0, len(data)]), pattern, continues=False)
-    added.add(*counted.rows())
-    added.add(*counted.rows())
     expected = reference.count(texts, pattern)
     assert_same_rows(rows_of(table_of(slices_of({("x", "y"): counted}), pattern, {})), {("x", "y"): expected})
-    doubled = {pretoken: (2 * number, 2 * documents) for pretoken, (number, documents) in expected.items()}
-    assert_same_rows(rows_of(table_of(slices_of({("x", "y"): added}), pattern, {})), {("x", "y"): doubled})
+
+
+@pytest.mark.parametrize("filling", [b"", b"\0", b"ab"])
+def test_pretokens_of_every_length_are_kept_apart(filling) -> None:
+    """Short ones lie in their slots, long ones in the arena; 16, 32 and 64 bytes are where reading them changes."""
+    pretokens = [bytes([letter]) * length for length in range(1, 140) for letter in b"ab"]
+    pretokens += [
+        b"a" * place + b"b" + b"a" * (length - place - 1) for length in (15, 16, 33, 65, 100) for place in range(length)
+    ]
+    expected = collections.Counter(pretokens)
+    text = b" ".join([*pretokens, *pretokens]) + filling
+    counter = tiny_counter()
+    counter.count(np.frombuffer(text, np.uint8), np.array([0, len(text)]), r" |[^ ]+", continues=False)
+    table = table_of(slices_of({("x", "y"): counter}), "", {})
+    found = {table.pretoken(row): int(table.counts[row]) for row in range(len(table))}
+    last = pretokens[-1] + filling
+    for pretoken in {*expected, last}:
+        wanted = 2 * expected[pretoken] + ((pretoken == last) - (pretoken == pretokens[-1]) if filling else 0)
+        assert found[pretoken] == wanted, pretoken
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -376,11 +407,9 @@ def test_every_array_grows_when_it_must() -> None:
 def test_any_bytes_are_sorted_and_kept_apart(counts) -> None:
     r"""NUL bytes and prefixes: `a`, `a\0`, `a\0\0` are three pretokens, in this order."""
     counts.pop(b"", None)  # no pretoken is empty
-    counter = tiny_counter()
     data, starts = flatten(list(counts))
     numbers = np.array(list(counts.values()), np.int64)
-    counter.add(data, starts, numbers, numbers)
-    table = table_of(slices_of({("x", "y"): counter}), "", {})
+    table = one_slice(summed(data, starts, numbers, numbers))
     assert [table.pretoken(row) for row in range(len(table))] == sorted(counts)
     assert table.counts.tolist() == [counts[pretoken] for pretoken in sorted(counts)]
 
@@ -392,11 +421,30 @@ def test_sorting_many_strings_with_long_common_prefixes() -> None:
     strings = {rng.choice(stems) + bytes(rng.choices(b"\0a\xff", k=rng.randint(1, 12))) for _ in range(5_000)}
     shuffled = sorted(strings)
     rng.shuffle(shuffled)
-    counter = Counter()
     ones = np.ones(len(shuffled), np.int64)
-    counter.add(*flatten(shuffled), ones, ones)
-    table = table_of(slices_of({("x", "y"): counter}), "", {})
+    table = one_slice(summed(*flatten(shuffled), ones, ones))
     assert [table.pretoken(row) for row in range(len(table))] == sorted(strings)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.dictionaries(st.text("\0\1a", max_size=20).map(str.encode), st.integers(1, 1 << 40)), min_size=1, max_size=9
+    )
+)
+def test_sorted_parts_are_merged_as_a_sort_of_all_would(parts) -> None:
+    """Any number of parts, empty ones among them."""
+    rows = [row for part in parts for row in sorted(part.items())]
+    expected: collections.Counter[bytes] = collections.Counter()
+    for pretoken, number in rows:
+        expected[pretoken] += number
+    ends = np.cumsum([0, *map(len, parts)]).tolist()
+    numbers = np.array([number for _, number in rows], np.int64)
+    merged = summed(*flatten([pretoken for pretoken, _ in rows]), numbers, numbers, list(pairwise(ends)))
+    table = one_slice(merged)
+    found = [(table.pretoken(row), int(table.counts[row])) for row in range(len(table))]
+    assert found == sorted(expected.items())
+    assert np.array_equal(table.counts, table.documents)
 
 
 def test_a_pretoken_of_a_megabyte() -> None:
@@ -474,7 +522,8 @@ def test_tables_that_do_not_belong_together_are_refused() -> None:
 
 def test_slices_are_added_up_for_learning(folder, documents) -> None:
     table = count(find(folder, FIELDS), FIELDS).table
-    data, starts, counts, in_documents = merged_rows(table)
+    merged = merged_rows(table)
+    data, starts, counts, in_documents = merged.data, merged.starts, merged.counts, merged.documents
     expected = reference.count([document["text"] for document in documents], table.pattern)
     found = {
         data[starts[row] : starts[row + 1]].tobytes(): (int(counts[row]), int(in_documents[row]))
@@ -486,11 +535,17 @@ def test_slices_are_added_up_for_learning(folder, documents) -> None:
 @settings(derandomize=True, deadline=None, max_examples=100)
 @given(st.lists(st.tuples(st.integers(1, 10**9), st.floats(0.001, 1000)), min_size=1, max_size=6))
 def test_reweighting_gives_the_shares_to_half_a_per_cent_and_stays_linear(parts) -> None:
-    counters: Counters = {}
-    for number, (size, _) in enumerate(parts):
-        counter = counters["l", f"{number}"] = Counter(documents=number + 1, characters=size, bytes=size)
-        counter.add(*flatten([b"word", b"w%d" % number]), np.array([size, 3]), np.array([2, 1]))
-    table = table_of(slices_of(counters), "p", {})
+    table = table_of(
+        [
+            SliceCounts(
+                Slice("l", f"{number}", number + 1, size, size),
+                summed(*flatten([b"word", b"w%d" % number]), np.array([size, 3]), np.array([2, 1])),
+            )
+            for number, (size, _) in enumerate(parts)
+        ],
+        "p",
+        {},
+    )
     weights = {f"l-{number}": weight for number, (_, weight) in enumerate(parts)}
     weighted = reweight(table, weights)
     factors = []

@@ -44,7 +44,7 @@ for pattern in _KERNELS:
         assert b"".join(split_bytes(text.encode(), pattern)) == text.encode()
 
 pattern = PATTERNS["cl100k_base"]
-small = Counter(np.zeros(2, np.uint64), np.empty((1, 4), np.int64), np.empty(1, np.uint8))
+small = Counter(np.zeros((2, 4), np.uint64), np.empty(1, np.uint8))
 data = "".join(texts).encode()
 bounds = np.cumsum([0, *(len(text.encode()) for text in texts)])
 small.count(np.frombuffer(data, np.uint8), bounds, pattern, continues=False)

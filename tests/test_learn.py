@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from tokkit import learn as learn_module
 from tokkit import reference
 from tokkit.counts import CountsTable, combine, count_texts
-from tokkit.counts_table import Counter, slices_of, table_of
+from tokkit.counts_table import Slice, SliceCounts, summed, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotEnoughDataError
 from tokkit.kernels import allowed as allowed_kernels
@@ -43,10 +43,9 @@ Learned = list[tuple[bytes, int, int]]
 
 def table_of_weights(weights: Mapping[bytes, int], pattern: str = BYTES.pattern) -> CountsTable:
     """Return a table of one slice in which each pretoken stands in one document."""
-    counter = Counter(documents=1, bytes=1)
-    data, starts = flatten(list(weights))
-    counter.add(data, starts, np.array(list(weights.values()), np.int64), np.ones(len(weights), np.int64))
-    return table_of(slices_of({("x", "y"): counter}), pattern, {})
+    counts = np.array(list(weights.values()), np.int64)
+    rows = summed(*flatten(list(weights)), counts, np.ones(len(weights), np.int64))
+    return table_of([SliceCounts(Slice("x", "y", 1, 0, 1), rows)], pattern, {})
 
 
 def as_rows(learned: learn_module.LearnedTokens) -> Learned:

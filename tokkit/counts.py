@@ -19,13 +19,14 @@ from tokkit.counts_table import (
     CountsTable,
     Slice,
     SliceCounts,
+    added_up,
     count_batch,
-    slice_rows,
+    parts_of,
     slices_of,
     table_of,
 )
 from tokkit.errors import InputError, MismatchError
-from tokkit.kernels.table import gather_strings
+from tokkit.kernels.sort import gather_strings
 from tokkit.pretokenize import pattern_of
 
 if TYPE_CHECKING:
@@ -107,19 +108,9 @@ def combine(tables: Sequence[CountsTable]) -> CountsTable:
                 f"counts tables were cut by different patterns: {tables[0].pattern} and {table.pattern}",
                 "count the corpus again with one --pattern",
             )
-    counters: Counters = {}
-    for table in tables:
-        for part, (first, last) in zip(table.slices, slice_rows(table), strict=True):
-            counter = counters.setdefault(part.key, Counter())
-            counter.add(
-                table.data, table.starts[first : last + 1], table.counts[first:last], table.documents[first:last]
-            )
-            counter.documents += part.documents
-            counter.characters += part.characters
-            counter.bytes += part.bytes
-    return table_of(
-        slices_of(counters), tables[0].pattern, {"step": "combine", "tables": [dict(t.provenance) for t in tables]}
-    )
+    parts = [part for table in tables for part in parts_of(table)]
+    provenance = {"step": "combine", "tables": [dict(table.provenance) for table in tables]}
+    return table_of(added_up(parts), tables[0].pattern, provenance)
 
 
 def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:

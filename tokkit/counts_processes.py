@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from tokkit import corpus
-from tokkit.counts_table import Counter, Counters, SliceCounts, count_batch, slices_of
+from tokkit.counts_table import Counters, SliceCounts, added_up, count_batch, slices_of
 from tokkit.errors import TokkitError
 
 if TYPE_CHECKING:
@@ -125,27 +125,7 @@ def count_in_processes(
         for process in processes:
             process.join()
     skipped = [error for _, errors in results for error in errors]
-    return _added_up([part for parts, _ in results for part in parts]), skipped
-
-
-def _added_up(parts: Sequence[SliceCounts]) -> list[SliceCounts]:
-    """Return one part a slice, in order; a slice that one process had alone stays as it is."""
-    by_key: dict[tuple[str, str], list[SliceCounts]] = {}
-    for part in parts:
-        by_key.setdefault(part.totals.key, []).append(part)
-    slices: list[SliceCounts] = []
-    for key in sorted(by_key):
-        if len(by_key[key]) == 1:
-            slices += by_key[key]
-            continue
-        counter = Counter()
-        for part in by_key[key]:
-            counter.add(part.data, part.starts, part.counts, part.documents)
-            counter.documents += part.totals.documents
-            counter.characters += part.totals.characters
-            counter.bytes += part.totals.bytes
-        slices += slices_of({key: counter})
-    return slices
+    return added_up([part for parts, _ in results for part in parts]), skipped
 
 
 def _receive(pipe: Connection) -> Any:

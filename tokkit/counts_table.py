@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tokkit.kernels import sort as sorting
 from tokkit.kernels import table as kernels
 from tokkit.pretokenize import split_documents
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tokkit.corpus import Documents
-
-_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,14 @@ class CountsTable:
         return sum(part.bytes for part in self.slices)
 
 
+_LARGE = 1 << 18  # slots, which are 8 MB: below, a table that grows does so fourfold
+
+
 @dataclass
 class Counter:
     """A growing table of one slice; see `tokkit.kernels.table` for the arrays."""
 
-    slots: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(1 << 14, np.uint64))
-    entries: NDArray[np.int64] = field(default_factory=lambda: np.empty((1 << 13, 4), np.int64))
+    slots: NDArray[np.uint64] = field(default_factory=lambda: np.zeros((1 << 12, 4), np.uint64))
     arena: NDArray[np.uint8] = field(default_factory=lambda: np.empty(1 << 17, np.uint8))
     state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     documents: int = 0
@@ -94,75 +95,109 @@ class Counter:
     begun: bool = False  # the last document is the one that a batch which continues goes on with
 
     def make_room(self, length: int) -> None:
-        """Grow whatever is too small for one more pretoken of `length` bytes.
+        """Grow what is too small for one more pretoken of `length` bytes.
 
-        Room that nobody has written to yet takes no memory, so what is filled in order grows fourfold, to be copied rarely.
+        Room that nobody has written to yet takes no memory, so the arena, filled in order, grows fourfold, to be copied rarely.
         """
-        n_entries, used = self.state.tolist()
-        if used + length > self.arena.size:
-            self.arena = grown(self.arena, max(4 * self.arena.size, used + length))
-        if n_entries >= self.entries.shape[0]:
-            self.entries = grown(self.entries, 4 * n_entries)
-        if 2 * (n_entries + 1) > self.slots.size:
-            self.slots = np.zeros((4 if self.slots.size < kernels.LARGE else 2) * self.slots.size, np.uint64)
-            kernels.rehash(self.entries, n_entries, self.arena, self.slots)
+        used = int(self.state[1])
+        if used + 8 + length > self.arena.size:
+            self.arena = grown(self.arena, max(4 * self.arena.size, used + 8 + length))
+            return
+        n_slots = self.slots.shape[0]
+        slots = np.zeros(((4 if n_slots < _LARGE else 2) * n_slots, 4), np.uint64)
+        kernels.move_slots(self.slots, slots)
+        self.slots = slots
 
     def count(self, data: NDArray[np.uint8], bounds: NDArray[np.int64], pattern: str, *, continues: bool) -> None:
         """Count the pretokens of documents; `continues`: the first goes on with the last one of the call before."""
         base = self.documents - continues
+        ahead = np.zeros((kernels.AHEAD, 3), np.uint64)
         for starts, document in split_documents(data, bounds, pattern):
-            self._count(data, starts, bounds, document, base, _NONE, _NONE)
+            done = 0
+            while True:
+                done = kernels.count_pretokens(
+                    data, starts, done, bounds, document, base, ahead, self.slots, self.arena, self.state
+                )
+                if done == starts.size - 1:
+                    break
+                self.make_room(int(starts[done + 1] - starts[done]))
         self.documents = base + bounds.size - 1
         self.bytes += int(bounds[-1] - bounds[0])
 
-    def add(
-        self,
-        data: NDArray[np.uint8],
-        starts: NDArray[np.int64],
-        counts: NDArray[np.int64],
-        documents: NDArray[np.int64],
-    ) -> None:
-        """Add pretokens that have been counted elsewhere."""
-        if counts.size:
-            self._count(data, starts, _NONE, 0, 0, counts, documents)
+    def rows(self) -> Rows:
+        """Return what was counted, sorted by the pretokens' bytes."""
+        none = np.empty(0, np.int64)
+        n_bytes = kernels.read_slots(self.slots, self.arena, np.empty(0, np.uint8), none, none, none)
+        n_entries = int(self.state[0])
+        data = np.empty(n_bytes + 8, np.uint8)
+        starts, counts, documents = np.empty(n_entries + 1, np.int64), *np.empty((2, n_entries), np.int64)
+        kernels.read_slots(self.slots, self.arena, data, starts, counts, documents)
+        order = sorted_order(data, starts)
+        return Rows(*gathered(data, starts, order), counts[order], documents[order])
 
-    def _count(
-        self,
-        data: NDArray[np.uint8],
-        starts: NDArray[np.int64],
-        bounds: NDArray[np.int64],
-        document: int,
-        base: int,
-        counts: NDArray[np.int64],
-        documents: NDArray[np.int64],
-    ) -> None:
-        done = 0
-        hashes = np.empty(kernels.AHEAD, np.uint64)
-        while True:
-            done = kernels.count_pretokens(
-                data, starts, done, bounds, document, base, counts, documents, hashes,
-                self.slots, self.entries, self.arena, self.state,
-            )  # fmt: skip
-            if done == starts.size - 1:
-                return
-            self.make_room(int(starts[done + 1] - starts[done]))
 
-    def rows(
-        self, *, in_order: bool = True
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return data, starts, counts and documents, sorted by the pretokens' bytes, or as they first came."""
-        n_entries, used = self.state.tolist()
-        entries = self.entries[:n_entries]
-        starts = np.append(entries[:, kernels.START], used)  # the arena is filled in the order of the entries
-        if not in_order:
-            return self.arena[:used], starts, entries[:, kernels.COUNT].copy(), entries[:, kernels.DOCUMENTS].copy()
-        order = np.arange(n_entries, dtype=np.int64)
-        ranges, next_ranges = np.empty((2, n_entries // 2 + 2, 2), np.int64)
-        kernels.sort_strings(self.arena, starts, order, np.empty(n_entries, np.uint64), ranges, next_ranges)
-        data = np.empty(used, np.uint8)
-        sorted_starts = np.empty(n_entries + 1, np.int64)
-        kernels.gather_strings(self.arena, starts, order, data, sorted_starts)
-        return data, sorted_starts, entries[order, kernels.COUNT], entries[order, kernels.DOCUMENTS]
+@dataclass(frozen=True)
+class Rows:
+    """Distinct pretokens sorted by their bytes, with counts and documents; the arrays as in `CountsTable`."""
+
+    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    documents: NDArray[np.int64]
+
+
+def sorted_order(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of byte strings in the order of their bytes."""
+    n = starts.size - 1
+    order = np.arange(n, dtype=np.int64)
+    ranges, next_ranges = np.empty((2, n // 2 + 2, 2), np.int64)
+    sorting.sort_strings(data, starts, order, np.empty(n, np.uint64), ranges, next_ranges)
+    return order
+
+
+def gathered(
+    data: NDArray[np.uint8], starts: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return data and starts of the byte strings `rows`, in that order."""
+    out_starts = np.empty(rows.size + 1, np.int64)
+    out = np.empty(int((starts[rows + 1] - starts[rows]).sum()), np.uint8)
+    sorting.gather_strings(data, starts, rows, out, out_starts)
+    return out, out_starts
+
+
+def summed(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    parts: Sequence[tuple[int, int]] = (),
+) -> Rows:
+    """Return the rows sorted, and those of equal bytes added up.
+
+    Args:
+        data: uint8, the bytes of all pretokens.
+        starts: int64[n + 1], where each starts.
+        counts: int64[n].
+        documents: int64[n].
+        parts: rows `(first, last + 1)` that are sorted already, in order and without a gap; else all are sorted anew.
+    """
+    if parts:
+        order = np.empty(starts.size - 1, np.int64)
+        firsts, lasts = np.array(parts, np.int64).T.copy()
+        tree = np.empty(2 << (len(parts) - 1).bit_length(), np.int64)
+        sorting.merge_order(data, starts, firsts, lasts, np.empty(len(parts), np.uint64), tree, order)
+    else:
+        order = sorted_order(data, starts)
+    is_new = np.empty(order.size, np.bool_)
+    sorting.mark_repeats(data, starts, order, is_new)
+    firsts = np.flatnonzero(is_new)
+    if not firsts.size:
+        return Rows(data[:0], np.zeros(1, np.int64), counts[:0], documents[:0])
+    return Rows(
+        *gathered(data, starts, order[firsts]),
+        np.add.reduceat(counts[order], firsts),
+        np.add.reduceat(documents[order], firsts),
+    )
 
 
 def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
@@ -195,19 +230,16 @@ def count_batch(counters: Counters, batch: Documents, pattern: str) -> None:
 
 @dataclass(frozen=True)
 class SliceCounts:
-    """The rows of one slice, sorted by the pretokens' bytes, with its totals; the arrays as in `CountsTable`."""
+    """The rows of one slice with its totals."""
 
     totals: Slice
-    data: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    documents: NDArray[np.int64]
+    rows: Rows
 
 
 def slices_of(counters: Counters) -> list[SliceCounts]:
     """Return what was counted, sorted by slice."""
     return [
-        SliceCounts(Slice(*key, counter.documents, counter.characters, counter.bytes), *counter.rows())
+        SliceCounts(Slice(*key, counter.documents, counter.characters, counter.bytes), counter.rows())
         for key, counter in sorted(counters.items())
     ]
 
@@ -217,11 +249,11 @@ def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str
     return CountsTable(
         pattern,
         tuple(part.totals for part in parts),
-        np.repeat(np.arange(len(parts), dtype=np.int32), [part.counts.size for part in parts]),
-        np.concatenate([part.data for part in parts]) if parts else np.empty(0, np.uint8),
-        joined_starts([part.starts for part in parts]),
-        np.concatenate([part.counts for part in parts]) if parts else np.empty(0, np.int64),
-        np.concatenate([part.documents for part in parts]) if parts else np.empty(0, np.int64),
+        np.repeat(np.arange(len(parts), dtype=np.int32), [part.rows.counts.size for part in parts]),
+        np.concatenate([part.rows.data for part in parts]) if parts else np.empty(0, np.uint8),
+        joined_starts([part.rows.starts for part in parts]),
+        np.concatenate([part.rows.counts for part in parts]) if parts else np.empty(0, np.int64),
+        np.concatenate([part.rows.documents for part in parts]) if parts else np.empty(0, np.int64),
         provenance,
     )
 
@@ -241,12 +273,52 @@ def slice_rows(table: CountsTable) -> Iterator[tuple[int, int]]:
     yield from pairwise(bounds)
 
 
-def merged_rows(
-    table: CountsTable,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return data, starts, counts and documents of the distinct pretokens, slices added up, in order of first appearance."""
+def parts_of(table: CountsTable) -> list[SliceCounts]:
+    """Return the slices of a table, each with its rows."""
+    return [
+        SliceCounts(
+            part,
+            Rows(
+                table.data[table.starts[first] : table.starts[last]],
+                table.starts[first : last + 1] - table.starts[first],
+                table.counts[first:last],
+                table.documents[first:last],
+            ),
+        )
+        for part, (first, last) in zip(table.slices, slice_rows(table), strict=True)
+    ]
+
+
+def merged_rows(table: CountsTable) -> Rows:
+    """Return the distinct pretokens of all slices, their counts and documents added up."""
     if len(table.slices) <= 1:
-        return table.data, table.starts, table.counts, table.documents
-    counter = Counter()
-    counter.add(table.data, table.starts, table.counts, table.documents)
-    return counter.rows(in_order=False)
+        return Rows(table.data, table.starts, table.counts, table.documents)
+    return summed(table.data, table.starts, table.counts, table.documents, list(slice_rows(table)))
+
+
+def added_up(parts: Sequence[SliceCounts]) -> list[SliceCounts]:
+    """Return one part a slice, sorted by language and domain; rows and totals of the same slice are added up."""
+    by_key: dict[tuple[str, str], list[SliceCounts]] = {}
+    for part in parts:
+        by_key.setdefault(part.totals.key, []).append(part)
+    return [_added_up(by_key[key]) for key in sorted(by_key)]
+
+
+def _added_up(parts: Sequence[SliceCounts]) -> SliceCounts:
+    if len(parts) == 1:
+        return parts[0]
+    totals = Slice(
+        *parts[0].totals.key,
+        sum(part.totals.documents for part in parts),
+        sum(part.totals.characters for part in parts),
+        sum(part.totals.bytes for part in parts),
+    )
+    ends = np.cumsum([part.rows.counts.size for part in parts]).tolist()
+    rows = summed(
+        np.concatenate([part.rows.data for part in parts]),
+        joined_starts([part.rows.starts for part in parts]),
+        np.concatenate([part.rows.counts for part in parts]),
+        np.concatenate([part.rows.documents for part in parts]),
+        list(pairwise([0, *ends])),
+    )
+    return SliceCounts(totals, rows)

@@ -370,12 +370,12 @@ class _Trainer:
 
 def _records_of(table: CountsTable, base: Vocabulary, weigh_by: str) -> NDArray[np.int32]:
     """Return the base-encoded pretokens as records, some at a time: all ids at once would need their bytes fourfold."""
-    data, starts, counts, documents = merged_rows(table)
-    weights = counts if weigh_by == "count" else documents
+    rows = merged_rows(table)
+    weights = rows.counts if weigh_by == "count" else rows.documents
     parts = []
     for first in range(0, weights.size, _PRETOKENS_AT_ONCE):
         last = min(first + _PRETOKENS_AT_ONCE, weights.size)
-        ids, id_starts = encode_arrays(base, data, starts[first : last + 1], shortcut=True)
+        ids, id_starts = encode_arrays(base, rows.data, rows.starts[first : last + 1], shortcut=True)
         part = np.empty(ids.size + record_kernels.HEADER * (last - first), np.int32)
         used = record_kernels.fill_records(ids, id_starts, weights[first:last], part)
         parts.append(part[:used].copy())

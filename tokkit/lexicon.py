@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tokkit
-from tokkit.counts_table import Counter, CountsTable, slices_of, table_of
+from tokkit.counts_table import CountsTable, Slice, SliceCounts, summed, table_of
 from tokkit.encode import flatten
 from tokkit.errors import InputError
 from tokkit.pretokenize import pattern_of, split_documents
@@ -59,12 +59,13 @@ def table_of_words(
     data, bounds = flatten(words)
     lengths = np.diff(bounds)
     characters = np.fromiter((len(word.decode()) for word in words), np.int64, len(words))
-    counter = Counter(documents=len(words), characters=int(characters @ weights), bytes=int(lengths @ weights))
-    for starts, _ in split_documents(data, bounds, pattern):
-        owners = np.searchsorted(bounds, starts[:-1], side="right") - 1
-        counter.add(data, starts, weights[owners], np.ones(owners.size, np.int64))
+    pieces = [starts[:-1].copy() for starts, _ in split_documents(data, bounds, pattern)]
+    starts = np.append(np.concatenate(pieces), bounds[-1])
+    owners = np.searchsorted(bounds, starts[:-1], side="right") - 1
+    rows = summed(data, starts, weights[owners], np.ones(owners.size, np.int64))
+    totals = Slice(language, domain, len(words), int(characters @ weights), int(lengths @ weights))
     step = {"step": "words", "tool": tokkit.TOOL, **(provenance or {}), "words": len(words)}
-    return table_of(slices_of({(language, domain): counter}), pattern, step)
+    return table_of([SliceCounts(totals, rows)], pattern, step)
 
 
 def table_of_lexicon(name: str, pattern: str = "cl100k_base") -> CountsTable:

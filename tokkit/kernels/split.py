@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
-from tokkit.kernels.memory import load_word, trailing_zeros
+from tokkit.kernels.memory import load_word, swap_bytes, trailing_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def char_length(lead: int) -> int:
     return 4
 
 
-@kernel
+@inlined
 def class_at(data: NDArray[np.uint8], position: int, classes: NDArray[np.uint8]) -> np.uint8:
     """Return the class bits of the character that begins at `position`."""
     lead = np.uint32(data[position])
@@ -82,6 +82,44 @@ def leading_letters(word: np.uint64) -> int:
 
 
 @inlined
+def leading_symbols(word: np.uint64) -> int:
+    """Return how many of eight bytes, from the lowest on, are printable ASCII, no space, letter or digit; see above."""
+    high = np.uint64(0x8080808080808080)
+    low = word & ~high
+    folded = low | np.uint64(0x2020202020202020)
+    letters = (folded + np.uint64(0x1F1F1F1F1F1F1F1F)) & ~(folded + np.uint64(0x0505050505050505))
+    digits = (low + np.uint64(0x5050505050505050)) & ~(low + np.uint64(0x4646464646464646))
+    visible = low + np.uint64(0x5F5F5F5F5F5F5F5F)
+    symbols = visible & ~letters & ~digits & ~word & high
+    return trailing_zeros(symbols ^ high) >> 3
+
+
+@inlined
+def end_of_blanks(data: NDArray[np.uint8], position: int, stop: int) -> int:
+    """Return the end of the run of spaces (U+0020)."""
+    while position + 8 <= stop:
+        n_blanks = trailing_zeros(load_word(data, position) ^ np.uint64(0x2020202020202020)) >> 3
+        position += n_blanks
+        if n_blanks < 8:
+            return position
+    while position < stop and data[position] == 0x20:
+        position += 1
+    return position
+
+
+@inlined
+def leading_ideographs(word: np.uint64) -> int:
+    """Return how many of the two characters that eight bytes begin with are unified ideographs, up to the first that is not.
+
+    U+4E00 to U+9FFF, E4 B8 80 to E9 BF BF in UTF-8: all letters, and most of Chinese.
+    """
+    reversed_word = swap_bytes(word)
+    first = (reversed_word >> np.uint64(48)) - np.uint64(0xE4B8) <= np.uint64(0xE9BF - 0xE4B8)
+    second = ((reversed_word >> np.uint64(24)) & np.uint64(0xFFFF)) - np.uint64(0xE4B8) <= np.uint64(0xE9BF - 0xE4B8)
+    return np.int64(first) + (np.int64(first) & np.int64(second))
+
+
+@inlined
 def _end_of_letters(data: NDArray[np.uint8], position: int, stop: int, classes: NDArray[np.uint8]) -> int:
     while position < stop:
         lead = data[position]
@@ -95,8 +133,13 @@ def _end_of_letters(data: NDArray[np.uint8], position: int, stop: int, classes: 
                 position += 1
             else:
                 break
-        elif 0xE5 <= lead <= 0xE9:
-            position += 3  # U+5000 to U+9FFF are unified ideographs, all letters
+        elif position + 8 <= stop and 0xE4 <= lead <= 0xE9:
+            n_ideographs = leading_ideographs(load_word(data, position))
+            position += 3 * n_ideographs
+            if n_ideographs == 0:
+                if not class_at(data, position, classes) & LETTER:
+                    break
+                position += 3
         elif class_at(data, position, classes) & LETTER:
             position += char_length(lead)
         else:
@@ -169,17 +212,21 @@ def _end_of_space(data: NDArray[np.uint8], position: int, stop: int, newlines: i
     return last if last > first else position
 
 
-@kernel
+@inlined
 def end_of_cl100k(data: NDArray[np.uint8], position: int, stop: int, newlines: int, classes: NDArray[np.uint8]) -> int:
     r"""Return the end of the cl100k pretoken at `position`; `newlines` as in `_end_of_space`.
 
     `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s`
     """
+    end = _end_of_contraction(data, position, stop, True)
+    if end > position:
+        return end
     if position + 8 <= stop:
-        # Most pretokens are ASCII words, with or without one character before them: one branch for both, foreseen more often.
+        # Most pretokens are ASCII: words with or without one character before them, a few symbols with or without a space
+        # before them, or spaces; so few branches for each, foreseen more often.
         word = load_word(data, position)
         first = word & np.uint64(0xFF)
-        if first < 0x80 and first != 0x27 and not classes[first] & NUMBER_OR_NEWLINE:
+        if first < 0x80 and not classes[first] & NUMBER_OR_NEWLINE:
             skipped = np.uint64(1) - np.uint64(classes[first] & LETTER)
             n_letters = leading_letters(word >> (skipped << np.uint64(3)))
             if n_letters > 0:
@@ -187,9 +234,16 @@ def end_of_cl100k(data: NDArray[np.uint8], position: int, stop: int, newlines: i
                 if end < position + 8 and data[end] < 0x80:
                     return end
                 return _end_of_letters(data, end, stop, classes)
-    end = _end_of_contraction(data, position, stop, True)
-    if end > position:
-        return end
+            skipped = np.uint64(first == 0x20)
+            n_symbols = leading_symbols(word >> (skipped << np.uint64(3)))
+            end = position + n_symbols + np.int64(skipped)
+            if n_symbols > 0:
+                if end < position + 8 and 0x20 <= data[end] < 0x80:
+                    return end
+            elif skipped and data[end] == 0x20:
+                end = end_of_blanks(data, end, stop)
+                if end < stop and 0x20 < data[end] < 0x80:
+                    return end - 1  # the last space belongs to what follows
     bits = class_at(data, position, classes)
     after = position + char_length(data[position])
     if bits & LETTER:

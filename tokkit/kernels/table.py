@@ -1,9 +1,15 @@
-"""Count pretokens in an open-addressing table, and sort byte strings.
+"""Count pretokens in an open-addressing table whose slots hold the pretokens themselves.
 
-The table: `slots: uint64[2**k]` holds `tag << 32 | entry + 1` (0 is empty; the tag is the upper half of the hash, so that
-most misses are seen without touching the bytes), at most half full. `entries: int64[capacity, 4]` is one record an entry,
-half a cache line: where its bytes start in `arena`, how many they are << 32 | the last document seen, its count, and the
-number of documents. `state: int64[2]` is the number of entries and the bytes used in the arena.
+`slots: uint64[2**k, 4]` is one record of half a cache line a pretoken, so that most look-ups touch one line of memory:
+
+    FIRST      its first eight bytes, padded with zeros; of a long one (16 bytes or more) its hash
+    REST       its other bytes, and its length in the highest byte; of a long one LONG and where it lies in the arena
+    COUNT      how often it was counted
+    DOCUMENTS  the last document that it was seen in << 32 | in how many documents it was
+
+REST is 0 in an empty slot only. A slot's number begins with the highest bits of the hash: a table that grows is then read
+and written in one direction. `arena: uint8[...]` holds the long ones, each after a word with its length. `state: int64[2]`
+is the number of pretokens and of the bytes used in the arena.
 """
 
 from __future__ import annotations
@@ -12,307 +18,278 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.jit import kernel
-from tokkit.kernels.memory import load_word, prefetch, store_word, swap_bytes
-from tokkit.kernels.strings import equal_bytes, hash_bytes, tail_word
+from tokkit.kernels.jit import inlined, kernel
+from tokkit.kernels.memory import load_word, prefetch, store_word, trailing_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-START = 0
-LENGTH_AND_DOCUMENT = 1
+FIRST = 0
+REST = 1
 COUNT = 2
 DOCUMENTS = 3
 
-LARGE = 1 << 18  # slots, which is 2 MB: what a core's own cache holds
-AHEAD = 24  # pretokens between asking for a slot and looking it up
+SHORT = 15  # bytes that a slot holds
+LARGE = 1 << 15  # slots, which is what a core's own cache holds: in a smaller table, asking ahead would only cost
+AHEAD = 16  # pretokens between asking for a slot and looking it up; a power of two
 
+LONG = np.uint64(0xFF << 56)
+POSITION = np.uint64((1 << 56) - 1)
 LOW_HALF = np.uint64(0xFFFFFFFF)
+FACTOR_A = np.uint64(0x9E3779B97F4A7C15)
+FACTOR_B = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
-@kernel
-def insert_entry(
-    data: NDArray[np.uint8],
-    start: int,
-    stop: int,
-    value: np.uint64,
-    slots: NDArray[np.uint64],
-    entries: NDArray[np.int64],
-    arena: NDArray[np.uint8],
-    state: NDArray[np.int64],
-) -> int:
-    """Make an entry with zero counts for bytes that have none; return it, or -1 where there is no room."""
-    entry = state[0]
-    arena_start = state[1]
-    length = stop - start
-    if 2 * (entry + 1) > slots.size or entry >= entries.shape[0] or arena_start + length > arena.size:
-        return -1
-    for offset in range(length):
-        arena[arena_start + offset] = data[start + offset]
-    entries[entry, START] = arena_start
-    entries[entry, LENGTH_AND_DOCUMENT] = (length << 32) | np.int64(LOW_HALF)
-    entries[entry, COUNT] = 0
-    entries[entry, DOCUMENTS] = 0
-    mask = np.uint64(slots.size - 1)
-    slot = value & mask
-    while slots[slot] != 0:
-        slot = (slot + np.uint64(1)) & mask
-    slots[slot] = ((value >> np.uint64(32)) << np.uint64(32)) | np.uint64(entry + 1)
-    state[0] = entry + 1
-    state[1] = arena_start + length
-    return int(entry)
+@inlined
+def low_bytes(word: np.uint64, n: int) -> np.uint64:
+    """Return a word's first `n` bytes, 0 to 8 of them, the others zero."""
+    if n >= 8:
+        return word
+    return word & ((np.uint64(1) << np.uint64(8 * n)) - np.uint64(1))
+
+
+@inlined
+def word_at(data: NDArray[np.uint8], position: int, stop: int) -> np.uint64:
+    """Return the bytes `position` to `stop` as a word padded with zeros, where eight bytes may not be readable."""
+    word = np.uint64(0)
+    shift = np.uint64(0)
+    while position < stop and shift < 64:
+        word |= np.uint64(data[position]) << shift
+        shift += np.uint64(8)
+        position += 1
+    return word
+
+
+@inlined
+def hash_short(first: np.uint64, rest: np.uint64) -> np.uint64:
+    """Return the hash of a short pretoken from the two words of its slot."""
+    value = first * FACTOR_A ^ (rest + (first >> np.uint64(32))) * FACTOR_B
+    return (value ^ (value >> np.uint64(32))) * FACTOR_A
+
+
+@inlined
+def hash_long(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
+    """Return the hash of 16 bytes or more.
+
+    Up to 64 bytes it is that of four windows of 16, which overlap or are the same, so that the processor has no loop's end
+    to foresee. Beyond, the windows from the third on are read one by one before the last two.
+    """
+    last = stop - 16
+    value = np.uint64(stop - start) * FACTOR_B
+    position = start + 32
+    while position + 32 < stop:
+        value = (value ^ load_word(data, position)) * FACTOR_A ^ load_word(data, position + 8) * FACTOR_B
+        value ^= value >> np.uint64(32)
+        position += 16
+    second = min(start + 16, last)
+    third = min(position, last)
+    one = (value ^ load_word(data, start)) * FACTOR_A ^ load_word(data, start + 8) * FACTOR_B
+    two = (one ^ (one >> np.uint64(32)) ^ load_word(data, second)) * FACTOR_A ^ load_word(data, second + 8) * FACTOR_B
+    three = (value + load_word(data, third)) * FACTOR_B ^ load_word(data, third + 8) * FACTOR_A
+    four = (three ^ (three >> np.uint64(32)) ^ load_word(data, last)) * FACTOR_B ^ load_word(data, last + 8) * FACTOR_A
+    value = two ^ (four >> np.uint64(31)) ^ four * FACTOR_A
+    return (value ^ (value >> np.uint64(29))) * FACTOR_A
+
+
+@inlined
+def difference(left: NDArray[np.uint8], a: int, right: NDArray[np.uint8], b: int) -> np.uint64:
+    """Return 0 where the 16 bytes from `a` and from `b` on are the same."""
+    return (load_word(left, a) ^ load_word(right, b)) | (load_word(left, a + 8) ^ load_word(right, b + 8))
+
+
+@inlined
+def equals_long(data: NDArray[np.uint8], start: int, length: int, arena: NDArray[np.uint8], position: int) -> bool:
+    """Tell whether `length` bytes, 16 or more, are those that the arena has at `position`; by windows, as in `hash_long`."""
+    if load_word(arena, position) != np.uint64(length):
+        return False
+    position += 8
+    last = length - 16
+    offset = 32
+    found = np.uint64(0)
+    while offset + 32 < length:
+        found |= difference(data, start + offset, arena, position + offset)
+        offset += 16
+    second = min(16, last)
+    third = min(offset, last)
+    found |= difference(data, start, arena, position)
+    found |= difference(data, start + second, arena, position + second)
+    found |= difference(data, start + third, arena, position + third)
+    found |= difference(data, start + last, arena, position + last)
+    return found == 0
+
+
+@inlined
+def slot_shift(n_slots: int) -> np.uint64:
+    """Return how many bits of a hash to drop, so that the others are the number of a slot."""
+    return np.uint64(64 - trailing_zeros(np.uint64(n_slots)))
 
 
 @kernel
 def count_pretokens(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
-    first: int,
+    done: int,
     bounds: NDArray[np.int64],
     document: int,
     document_base: int,
-    counts: NDArray[np.int64],
-    documents: NDArray[np.int64],
-    hashes: NDArray[np.uint64],
+    ahead: NDArray[np.uint64],
     slots: NDArray[np.uint64],
-    entries: NDArray[np.int64],
     arena: NDArray[np.uint8],
     state: NDArray[np.int64],
 ) -> int:
-    """Count the pretokens `first`, `first + 1`, ... of `starts`; return the first for which there was no room.
+    """Count the pretokens `done`, `done + 1`, ... of `starts`; return the first for which there was no room.
 
-    Pretokens of text count one each: `bounds` are the documents' borders, `document` the one that pretoken `first` lies in
-    or after; documents are numbered from `document_base` (below 2**32 - 1), and a pretoken counts a document once, when its
-    last document is another. Pretokens that were counted elsewhere bring `counts` and `documents`, empty for text.
+    `bounds` are the documents' borders, `document` the one that pretoken `done` lies in or after; documents are numbered from
+    `document_base` (below 2**32), and a pretoken counts a document once, when its last document is another.
 
-    The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each. In a
-    large table a look-up misses the cache three times, at the slot, the entry and the bytes; so each is asked for some
-    pretokens ahead, with the hashes kept in `hashes: uint64[AHEAD]`, a ring. In a small one that would only cost.
+    All of it is one loop: as a function, the look-up doubles the time, because arrays are passed as ten words each. It
+    misses the cache at the slot and in the arena; so both are asked for some pretokens before, and what was read of these
+    is kept in `ahead: uint64[AHEAD, 3]`, a ring: the loop reads pretoken + AHEAD and looks up the one that was read then.
     """
-    mask = np.uint64(slots.size - 1)
+    mask = slots.shape[0] - 1
+    shift = slot_shift(slots.shape[0])
+    n_most = slots.shape[0] // 8 * 5
     n_pretokens = starts.size - 1
-    large = slots.size > LARGE
-    if large:
-        for pretoken in range(first, min(first + AHEAD, n_pretokens)):
-            hashes[pretoken % AHEAD] = hash_bytes(data, starts[pretoken], starts[pretoken + 1])
-    for pretoken in range(first, n_pretokens):
+    n_entries = state[0]
+    used = state[1]
+    large = slots.shape[0] > LARGE
+    begin = done
+    for pretoken in range(begin - AHEAD, n_pretokens):
+        turn = (pretoken + AHEAD) & (AHEAD - 1)
+        slot, first, rest = np.int64(ahead[turn, 0]), ahead[turn, 1], ahead[turn, 2]
+        if pretoken + AHEAD < n_pretokens:
+            start = starts[pretoken + AHEAD]
+            length = starts[pretoken + AHEAD + 1] - start
+            if length > SHORT:
+                value = hash_long(data, start, start + length)
+                ahead[turn, 1] = value
+                ahead[turn, 2] = LONG
+            else:
+                if start + 16 <= data.size:
+                    one = low_bytes(load_word(data, start), length)
+                    two = low_bytes(load_word(data, start + 8), max(length - 8, 0))
+                else:
+                    one = word_at(data, start, start + length)
+                    two = word_at(data, start + 8, start + length)
+                two |= np.uint64(length) << np.uint64(56)
+                value = hash_short(one, two)
+                ahead[turn, 1] = one
+                ahead[turn, 2] = two
+            ahead[turn, 0] = value >> shift
+            if large:
+                prefetch(slots, 4 * np.int64(value >> shift))
+                nearer = (turn + AHEAD // 2) & (AHEAD - 1)
+                if slots[np.int64(ahead[nearer, 0]), FIRST] == ahead[nearer, 1] and ahead[nearer, 2] == LONG:
+                    prefetch(arena, np.int64(slots[np.int64(ahead[nearer, 0]), REST] & POSITION))
+        if pretoken < begin:
+            continue
         start = starts[pretoken]
         stop = starts[pretoken + 1]
         length = stop - start
-        value = hashes[pretoken % AHEAD] if large else hash_bytes(data, start, stop)
-        if large and pretoken + AHEAD < n_pretokens:
-            ahead = hash_bytes(data, starts[pretoken + AHEAD], starts[pretoken + AHEAD + 1])
-            hashes[pretoken % AHEAD] = ahead
-            prefetch(slots, ahead & mask)
-            found = slots[hashes[(pretoken + 2 * AHEAD // 3) % AHEAD] & mask]
-            if found != 0:
-                prefetch(entries, 4 * (np.int64(found & LOW_HALF) - 1))
-            found = slots[hashes[(pretoken + AHEAD // 3) % AHEAD] & mask]
-            if found != 0:
-                prefetch(arena, entries[np.int64(found & LOW_HALF) - 1, START])
-        slot = value & mask
-        found = slots[slot]
-        entry = -1
+        found = slots[slot, REST]
+        compared = LONG if rest == LONG else ~np.uint64(0)
         while found != 0:
-            if found >> np.uint64(32) == value >> np.uint64(32):
-                entry = np.int64(found & LOW_HALF) - 1
-                if entries[entry, LENGTH_AND_DOCUMENT] >> 32 == length and equal_bytes(
-                    data, start, arena, entries[entry, START], length
-                ):
-                    break
-            slot = (slot + np.uint64(1)) & mask
-            found = slots[slot]
-        if found == 0:
-            entry = insert_entry(data, start, stop, value, slots, entries, arena, state)
-            if entry < 0:
-                return pretoken
-        if counts.size > 0:
-            entries[entry, COUNT] += counts[pretoken]
-            entries[entry, DOCUMENTS] += documents[pretoken]
-            continue
+            if (
+                slots[slot, FIRST] == first
+                and (found ^ rest) & compared == 0
+                and (rest != LONG or equals_long(data, start, length, arena, np.int64(found & POSITION)))
+            ):
+                break
+            slot = (slot + 1) & mask
+            found = slots[slot, REST]
         while start >= bounds[document + 1]:
             document += 1
-        entries[entry, COUNT] += 1
-        # Without a branch: whether a document is new to a pretoken is a coin toss that the processor cannot foresee.
-        seen = (length << 32) | np.int64(document_base + document)
-        entries[entry, DOCUMENTS] += entries[entry, LENGTH_AND_DOCUMENT] != seen
-        entries[entry, LENGTH_AND_DOCUMENT] = seen
-    return n_pretokens
+        seen = np.uint64(document_base + document)
+        if found == 0:
+            if n_entries >= n_most:
+                break
+            if rest == LONG:
+                if used + 8 + length > arena.size:
+                    break
+                rest = LONG | np.uint64(used)
+                store_word(arena, used, np.uint64(length))
+                used += 8
+                offset = 0
+                while offset + 16 < length:
+                    store_word(arena, used + offset, load_word(data, start + offset))
+                    store_word(arena, used + offset + 8, load_word(data, start + offset + 8))
+                    offset += 16
+                store_word(arena, used + length - 16, load_word(data, stop - 16))
+                store_word(arena, used + length - 8, load_word(data, stop - 8))
+                used += length
+            n_entries += 1
+            slots[slot, FIRST] = first
+            slots[slot, REST] = rest
+            slots[slot, COUNT] = 1
+            slots[slot, DOCUMENTS] = seen << np.uint64(32) | np.uint64(1)
+        else:
+            slots[slot, COUNT] += np.uint64(1)
+            # Without a branch: whether a document is new to a pretoken is a coin toss that the processor cannot foresee.
+            documents = slots[slot, DOCUMENTS]
+            is_new = np.uint64(documents >> np.uint64(32) != seen)
+            slots[slot, DOCUMENTS] = seen << np.uint64(32) | ((documents & LOW_HALF) + is_new)
+        done = pretoken + 1
+    state[0] = n_entries
+    state[1] = used
+    return done
 
 
 @kernel
-def rehash(entries: NDArray[np.int64], n_entries: int, arena: NDArray[np.uint8], slots: NDArray[np.uint64]) -> None:
-    """Fill empty `slots` with the entries, which are distinct."""
-    mask = np.uint64(slots.size - 1)
-    for entry in range(n_entries):
-        start = entries[entry, START]
-        value = hash_bytes(arena, start, start + (entries[entry, LENGTH_AND_DOCUMENT] >> 32))
-        slot = value & mask
-        while slots[slot] != 0:
-            slot = (slot + np.uint64(1)) & mask
-        slots[slot] = ((value >> np.uint64(32)) << np.uint64(32)) | np.uint64(entry + 1)
+def move_slots(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> None:
+    """Move a table to empty slots, of which there are more; from the lowest on, so that neighbours stay neighbours."""
+    mask = new.shape[0] - 1
+    shift = slot_shift(new.shape[0])
+    for i in range(old.shape[0]):
+        rest = old[i, REST]
+        if rest == 0:
+            continue
+        value = old[i, FIRST] if rest >= LONG else hash_short(old[i, FIRST], rest)
+        slot = np.int64(value >> shift)
+        while new[slot, REST] != 0:
+            slot = (slot + 1) & mask
+        for word in range(4):
+            new[slot, word] = old[i, word]
 
 
 @kernel
-def _read_keys(
+def read_slots(
+    slots: NDArray[np.uint64],
+    arena: NDArray[np.uint8],
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    ranges: NDArray[np.int64],
-    n_ranges: int,
-    depth: int,
-    keys: NDArray[np.uint64],
-) -> None:
-    """Write the eight bytes from `depth` on of each string in the ranges to `keys`, big-endian, zero-padded.
+    counts: NDArray[np.int64],
+    documents: NDArray[np.int64],
+) -> int:
+    """Write the table's pretokens with their counts in the order of the slots; return how many bytes they have.
 
-    The rows are anywhere in memory, so what is ahead is asked for, whether it is in a range or not.
+    Without `data` (empty), only the bytes are counted. With it, it needs eight bytes of room after the last pretoken.
     """
-    for each in range(n_ranges):
-        for i in range(ranges[each, 0], ranges[each, 1]):
-            if i + 16 < rows.size:
-                prefetch(starts, rows[i + 16])
-                prefetch(data, starts[rows[i + 8]] + depth)
-            start = starts[rows[i]] + depth
-            stop = starts[rows[i] + 1]
-            if start + 8 <= stop:
-                keys[i] = swap_bytes(load_word(data, start))
-            else:
-                keys[i] = swap_bytes(tail_word(data, start, stop))
-
-
-@kernel
-def _sort_range(keys: NDArray[np.uint64], rows: NDArray[np.int64], first: int, last: int) -> None:
-    """Sort `rows[first:last]` by `keys`, both moved alike, by quicksort."""
-    stack = np.empty(128, np.int64)
-    top = 0
-    stack[0] = first
-    stack[1] = last
-    top = 2
-    while top > 0:
-        top -= 2
-        low = stack[top]
-        high = stack[top + 1]
-        while high - low > 24:
-            a, b, c = keys[low], keys[(low + high) >> 1], keys[high - 1]
-            pivot = max(min(a, b), min(max(a, b), c))
-            left = low
-            right = high - 1
-            while left <= right:
-                while keys[left] < pivot:
-                    left += 1
-                while keys[right] > pivot:
-                    right -= 1
-                if left <= right:
-                    keys[left], keys[right] = keys[right], keys[left]
-                    rows[left], rows[right] = rows[right], rows[left]
-                    left += 1
-                    right -= 1
-            # The smaller side waits on the stack, so that the stack holds no more than log2(n) pairs.
-            if right + 1 - low < high - left:
-                stack[top] = left
-                stack[top + 1] = high
-                top += 2
-                high = right + 1
-            else:
-                stack[top] = low
-                stack[top + 1] = right + 1
-                top += 2
-                low = left
-        for i in range(low + 1, high):
-            key = keys[i]
-            row = rows[i]
-            j = i - 1
-            while j >= low and keys[j] > key:
-                keys[j + 1] = keys[j]
-                rows[j + 1] = rows[j]
-                j -= 1
-            keys[j + 1] = key
-            rows[j + 1] = row
-
-
-@kernel
-def sort_strings(
-    data: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    keys: NDArray[np.uint64],
-    ranges: NDArray[np.int64],
-    next_ranges: NDArray[np.int64],
-) -> None:
-    """Sort `rows` by their strings' bytes, a prefix before what it begins.
-
-    `keys` (n), `ranges` and `next_ranges` (n // 2 + 2, 2) are work space. Eight bytes at a time: sort each range by its keys
-    at one depth, then each run of equal keys at the next. In such a run, zero padding makes a string that has ended equal to
-    one that goes on with NUL bytes: those that have ended come first, the shorter the earlier, and only the others go deeper.
-    """
-    ranges[0, 0] = 0
-    ranges[0, 1] = rows.size
-    n_ranges = 1
-    depth = 0
-    while n_ranges > 0:
-        _read_keys(data, starts, rows, ranges, n_ranges, depth, keys)
-        n_next = 0
-        for each in range(n_ranges):
-            last = ranges[each, 1]
-            _sort_range(keys, rows, ranges[each, 0], last)
-            run = ranges[each, 0]
-            while run < last:
-                end = run + 1
-                while end < last and keys[end] == keys[run]:
-                    end += 1
-                if end - run > 1:
-                    ended = _ended_first(starts, rows, run, end, depth + 8)
-                    if end - ended > 1:
-                        next_ranges[n_next, 0] = ended
-                        next_ranges[n_next, 1] = end
-                        n_next += 1
-                run = end
-        ranges, next_ranges = next_ranges, ranges
-        n_ranges = n_next
-        depth += 8
-
-
-@kernel
-def _ended_first(starts: NDArray[np.int64], rows: NDArray[np.int64], first: int, last: int, depth: int) -> int:
-    """Put the strings of a run that are no longer than `depth` first, by length; return where the others begin."""
-    ended = first
-    for i in range(first, last):
-        row = rows[i]
-        length = starts[row + 1] - starts[row]
-        if length <= depth:
-            rows[i] = rows[ended]
-            j = ended - 1
-            while j >= first and starts[rows[j] + 1] - starts[rows[j]] > length:
-                rows[j + 1] = rows[j]
-                j -= 1
-            rows[j + 1] = row
-            ended += 1
-    return ended
-
-
-@kernel
-def gather_strings(
-    data: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    out: NDArray[np.uint8],
-    out_starts: NDArray[np.int64],
-) -> None:
-    """Write the strings `rows` one after the other to `out`, and where they start to `out_starts`."""
     used = 0
-    for i in range(rows.size):
-        if i + 16 < rows.size:
-            prefetch(starts, rows[i + 16])
-            prefetch(data, starts[rows[i + 8]])
-        out_starts[i] = used
-        position = starts[rows[i]]
-        stop = starts[rows[i] + 1]
-        while position + 8 <= stop:
-            store_word(out, used, load_word(data, position))
-            position += 8
-            used += 8
-        while position < stop:
-            out[used] = data[position]
-            position += 1
-            used += 1
-    out_starts[rows.size] = used
+    row = 0
+    for slot in range(slots.shape[0]):
+        if data.size > 0 and slot + 16 < slots.shape[0] and slots[slot + 16, REST] >= LONG:
+            prefetch(arena, np.int64(slots[slot + 16, REST] & POSITION))
+        rest = slots[slot, REST]
+        if rest == 0:
+            continue
+        position = np.int64(rest & POSITION)
+        length = np.int64(load_word(arena, position)) if rest >= LONG else np.int64(rest >> np.uint64(56))
+        if data.size > 0:
+            if rest >= LONG:
+                offset = 0
+                while offset + 8 < length:
+                    store_word(data, used + offset, load_word(arena, position + 8 + offset))
+                    offset += 8
+                store_word(data, used + length - 8, load_word(arena, position + length))
+            else:
+                store_word(data, used, slots[slot, FIRST])
+                if length > 8:
+                    store_word(data, used + 8, rest)
+            starts[row] = used
+            counts[row] = np.int64(slots[slot, COUNT])
+            documents[row] = np.int64(slots[slot, DOCUMENTS] & LOW_HALF)
+            row += 1
+        used += length
+    if data.size > 0:
+        starts[row] = used
+    return used

@@ -1,0 +1,269 @@
+"""Sort byte strings, merge sorted ones, and gather them in a new order.
+
+A set of strings is `data: uint8[...]` with `starts: int64[n + 1]`; string i is `data[starts[i]:starts[i + 1]]`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokkit.kernels.jit import inlined, kernel
+from tokkit.kernels.memory import load_word, prefetch, store_word, swap_bytes
+from tokkit.kernels.strings import equal_bytes, tail_word
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@kernel
+def _read_keys(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    ranges: NDArray[np.int64],
+    n_ranges: int,
+    depth: int,
+    keys: NDArray[np.uint64],
+) -> None:
+    """Write the eight bytes from `depth` on of each string in the ranges to `keys`, big-endian, zero-padded.
+
+    The rows are anywhere in memory, so what is ahead is asked for, whether it is in a range or not.
+    """
+    for each in range(n_ranges):
+        for i in range(ranges[each, 0], ranges[each, 1]):
+            if i + 16 < rows.size:
+                prefetch(starts, rows[i + 16])
+                prefetch(data, starts[rows[i + 8]] + depth)
+            start = starts[rows[i]] + depth
+            stop = starts[rows[i] + 1]
+            if start + 8 <= stop:
+                keys[i] = swap_bytes(load_word(data, start))
+            else:
+                keys[i] = swap_bytes(tail_word(data, start, stop))
+
+
+@kernel
+def _sort_range(keys: NDArray[np.uint64], rows: NDArray[np.int64], first: int, last: int) -> None:
+    """Sort `rows[first:last]` by `keys`, both moved alike, by quicksort."""
+    stack = np.empty(128, np.int64)
+    top = 0
+    stack[0] = first
+    stack[1] = last
+    top = 2
+    while top > 0:
+        top -= 2
+        low = stack[top]
+        high = stack[top + 1]
+        while high - low > 24:
+            a, b, c = keys[low], keys[(low + high) >> 1], keys[high - 1]
+            pivot = max(min(a, b), min(max(a, b), c))
+            left = low
+            right = high - 1
+            while left <= right:
+                while keys[left] < pivot:
+                    left += 1
+                while keys[right] > pivot:
+                    right -= 1
+                if left <= right:
+                    keys[left], keys[right] = keys[right], keys[left]
+                    rows[left], rows[right] = rows[right], rows[left]
+                    left += 1
+                    right -= 1
+            # The smaller side waits on the stack, so that the stack holds no more than log2(n) pairs.
+            if right + 1 - low < high - left:
+                stack[top] = left
+                stack[top + 1] = high
+                top += 2
+                high = right + 1
+            else:
+                stack[top] = low
+                stack[top + 1] = right + 1
+                top += 2
+                low = left
+        for i in range(low + 1, high):
+            key = keys[i]
+            row = rows[i]
+            j = i - 1
+            while j >= low and keys[j] > key:
+                keys[j + 1] = keys[j]
+                rows[j + 1] = rows[j]
+                j -= 1
+            keys[j + 1] = key
+            rows[j + 1] = row
+
+
+@kernel
+def sort_strings(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    ranges: NDArray[np.int64],
+    next_ranges: NDArray[np.int64],
+) -> None:
+    """Sort `rows` by their strings' bytes, a prefix before what it begins.
+
+    `keys` (n), `ranges` and `next_ranges` (n // 2 + 2, 2) are work space. Eight bytes at a time: sort each range by its keys
+    at one depth, then each run of equal keys at the next. In such a run, zero padding makes a string that has ended equal to
+    one that goes on with NUL bytes: those that have ended come first, the shorter the earlier, and only the others go deeper.
+    """
+    ranges[0, 0] = 0
+    ranges[0, 1] = rows.size
+    n_ranges = 1
+    depth = 0
+    while n_ranges > 0:
+        _read_keys(data, starts, rows, ranges, n_ranges, depth, keys)
+        n_next = 0
+        for each in range(n_ranges):
+            last = ranges[each, 1]
+            _sort_range(keys, rows, ranges[each, 0], last)
+            run = ranges[each, 0]
+            while run < last:
+                end = run + 1
+                while end < last and keys[end] == keys[run]:
+                    end += 1
+                if end - run > 1:
+                    ended = _ended_first(starts, rows, run, end, depth + 8)
+                    if end - ended > 1:
+                        next_ranges[n_next, 0] = ended
+                        next_ranges[n_next, 1] = end
+                        n_next += 1
+                run = end
+        ranges, next_ranges = next_ranges, ranges
+        n_ranges = n_next
+        depth += 8
+
+
+@kernel
+def _ended_first(starts: NDArray[np.int64], rows: NDArray[np.int64], first: int, last: int, depth: int) -> int:
+    """Put the strings of a run that are no longer than `depth` first, by length; return where the others begin."""
+    ended = first
+    for i in range(first, last):
+        row = rows[i]
+        length = starts[row + 1] - starts[row]
+        if length <= depth:
+            rows[i] = rows[ended]
+            j = ended - 1
+            while j >= first and starts[rows[j] + 1] - starts[rows[j]] > length:
+                rows[j + 1] = rows[j]
+                j -= 1
+            rows[j + 1] = row
+            ended += 1
+    return ended
+
+
+@kernel
+def gather_strings(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    out: NDArray[np.uint8],
+    out_starts: NDArray[np.int64],
+) -> None:
+    """Write the strings `rows` one after the other to `out`, and where they start to `out_starts`."""
+    used = 0
+    for i in range(rows.size):
+        if i + 16 < rows.size:
+            prefetch(starts, rows[i + 16])
+            prefetch(data, starts[rows[i + 8]])
+        out_starts[i] = used
+        position = starts[rows[i]]
+        stop = starts[rows[i] + 1]
+        while position + 8 <= stop:
+            store_word(out, used, load_word(data, position))
+            position += 8
+            used += 8
+        while position < stop:
+            out[used] = data[position]
+            position += 1
+            used += 1
+    out_starts[rows.size] = used
+
+
+@kernel
+def merge_order(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    lasts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    tree: NDArray[np.int64],
+    order: NDArray[np.int64],
+) -> None:
+    """Write the rows of sorted parts to `order` in one order; of equal strings, that of the earlier part comes first.
+
+    Part p has the rows `firsts[p] <= row < lasts[p]`; `firsts` is advanced. `keys: uint64[n_parts]` and
+    `tree: int64[2 * n_leaves]` are work space, n_leaves the power of two from n_parts on. The tree is a tournament: node i
+    holds the winner of nodes 2i and 2i + 1, -1 where nobody is left; part p's leaf is n_leaves + p.
+    """
+    n_parts = firsts.size
+    n_leaves = tree.size // 2
+    for leaf in range(n_leaves):
+        tree[n_leaves + leaf] = leaf if leaf < n_parts and firsts[leaf] < lasts[leaf] else -1
+        if leaf < n_parts and firsts[leaf] < lasts[leaf]:
+            keys[leaf] = first_key(data, starts[firsts[leaf]], starts[firsts[leaf] + 1])
+    for node in range(n_leaves - 1, 0, -1):
+        tree[node] = winner(data, starts, firsts, keys, tree[2 * node], tree[2 * node + 1])
+    for i in range(order.size):
+        part = tree[1]
+        row = firsts[part]
+        order[i] = row
+        firsts[part] = row + 1
+        if row + 1 < lasts[part]:
+            keys[part] = first_key(data, starts[row + 1], starts[row + 2])
+        else:
+            tree[n_leaves + part] = -1
+        node = (n_leaves + part) >> 1
+        while node > 0:
+            tree[node] = winner(data, starts, firsts, keys, tree[2 * node], tree[2 * node + 1])
+            node >>= 1
+
+
+@inlined
+def first_key(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
+    """Return a string's first eight bytes as a number that compares as they do, zero-padded."""
+    if start + 8 <= stop:
+        return swap_bytes(load_word(data, start))
+    return swap_bytes(tail_word(data, start, stop))
+
+
+@kernel
+def winner(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    left: int,
+    right: int,
+) -> int:
+    """Return the part, -1 for none, whose first string is the lesser one; of equal strings, the left one's."""
+    if left < 0 or right < 0:
+        return max(left, right)
+    if keys[left] != keys[right]:
+        return left if keys[left] < keys[right] else right
+    a, a_stop = starts[firsts[left]] + 8, starts[firsts[left] + 1]
+    b, b_stop = starts[firsts[right]] + 8, starts[firsts[right] + 1]
+    while a < a_stop and b < b_stop:
+        a_key = first_key(data, a, a_stop)
+        b_key = first_key(data, b, b_stop)
+        if a_key != b_key:
+            return left if a_key < b_key else right
+        a += 8
+        b += 8
+    return left if a_stop - a <= b_stop - b else right
+
+
+@kernel
+def mark_repeats(
+    data: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.int64], is_new: NDArray[np.bool_]
+) -> None:
+    """Tell of each row in sorted `order` whether its string is another than that of the row before."""
+    for i in range(order.size):
+        is_new[i] = True
+        if i > 0:
+            row, before = order[i], order[i - 1]
+            length = starts[row + 1] - starts[row]
+            if starts[before + 1] - starts[before] == length:
+                is_new[i] = not equal_bytes(data, starts[row], data, starts[before], length)
