@@ -5,6 +5,8 @@
   and with U+0308 between them, and add sequences that take more than two; so does this, with their sample characters.
 - `classes`: the first and the last code point of every range of letters, numbers, marks and white space of Unicode 16, and
   their neighbours outside: where a runtime of another Unicode version, or another engine, splits otherwise.
+- `tokens`: every token of the vocabulary twice in a row, so that merging must come to it and no look-up of a whole pretoken
+  finds it; eight to a text, a line each. What is not whole characters is left out.
 - `merges`: texts made of the vocabulary's own tokens that merging may join, at random, of a fixed seed.
 """
 
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import tokkit
 from tokkit.conformance_hostile import HOSTILE
-from tokkit.unicode import code_point_ranges
+from tokkit.unicode import code_point_ranges, text_of
 from tokkit.unicode_tables import CATEGORIES
 
 if TYPE_CHECKING:
@@ -122,6 +124,8 @@ def made_texts(vocabulary: Vocabulary, seed: int = SEED, n_merges: int = N_MERGE
         yield Text("breaks", "+".join(f"U+{ord(character):04X}" for character in text), text)
     for text in class_texts():
         yield Text("classes", f"U+{ord(text[1]):04X}", text)
+    for number, text in enumerate(token_texts(vocabulary)):
+        yield Text("tokens", f"{number}", text)
     for number, text in enumerate(merge_graph_texts(vocabulary, n_merges, seed)):
         yield Text("merges", f"{number}", text)
 
@@ -161,6 +165,18 @@ def class_texts() -> list[str]:
             edges.update((start - 1, start, stop - 1, stop))
     usable = sorted(edge for edge in edges if 0 <= edge < 0x110000 and not 0xD800 <= edge < 0xE000)
     return [f"a{chr(edge)}b1{chr(edge)}2 {chr(edge) * 2}'s {chr(edge)}\n" for edge in usable]
+
+
+def token_texts(vocabulary: Vocabulary) -> list[str]:
+    r"""Return every token that is whole characters, twice in a row, eight to a text.
+
+    Example:
+        >>> from tokkit.vocabulary import Vocabulary
+        >>> token_texts(Vocabulary("tiny", r"\S+|\s+", (b"a", b"ab", b"\xe4", b"abc")))
+        ['aa\nabab\nabcabc\n']
+    """
+    whole = [text for token in vocabulary.tokens if token and (text := text_of(token)) is not None]
+    return ["".join(f"{text * 2}\n" for text in whole[at : at + 8]) for at in range(0, len(whole), 8)]
 
 
 def merge_graph_texts(vocabulary: Vocabulary, number: int, seed: int) -> list[str]:
