@@ -79,6 +79,7 @@ def test_the_json_has_what_the_lines_say(run, source, sample, tmp_path):
         "appended": 127,
         "partial_characters": [261],
         "not_expressible": [],
+        "not_reached": [],
         "sample": {"texts": 2, "same_texts": 1, "tokens": 9, "same_tokens": 7, "sentencepiece_tokens": 11},
     }
 

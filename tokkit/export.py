@@ -53,6 +53,7 @@ class Export:
         path: the file or folder that was written.
         sentencepiece: what the model could not hold.
         agreement: how far sentencepiece gives the same ids on the sample; None where the package is not installed.
+        unreached: ids of pieces that sentencepiece does not come to from their own text: the way there leads through bytes.
         pre_tokenizer: llama.cpp's name for the split, and where it differs.
         converter: what llama.cpp's converter needs.
         end_is_named: whether a special token's name says that it ends a text; llama.cpp guesses otherwise.
@@ -62,6 +63,7 @@ class Export:
     path: Path
     sentencepiece: Written | None = None
     agreement: Agreement | None = None
+    unreached: tuple[int, ...] = ()
     pre_tokenizer: PreTokenizer | None = None
     converter: Converter | None = None
     end_is_named: bool = True
@@ -141,7 +143,21 @@ def _sentencepiece(vocabulary: Vocabulary, path: Path, sample: Callable[[], Sequ
         path,
         sentencepiece=written,
         agreement=agreement(vocabulary, encode_texts, sample()),
+        unreached=_unreached(vocabulary, written, encode_texts),
     )
+
+
+def _unreached(
+    vocabulary: Vocabulary, written: Written, encode_texts: Callable[[Sequence[str]], list[list[int]]]
+) -> tuple[int, ...]:
+    inexpressible = {*written.partial, *written.marked}
+    whole = [
+        rank
+        for token, rank in vocabulary.ranks.items()
+        if rank not in inexpressible and (len(token) > 1 or token < b"\x80")
+    ]
+    found = encode_texts([vocabulary.tokens[rank].decode() for rank in whole])
+    return tuple(rank for rank, ids in zip(whole, found, strict=True) if ids != [rank])
 
 
 def _gguf(vocabulary: Vocabulary, path: Path, _: Callable[[], Sequence[str]]) -> Export:

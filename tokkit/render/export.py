@@ -50,6 +50,9 @@ def _sentencepiece_lines(export: Export) -> list[str]:
         lines.append(
             f"not expressible: {number} with U+2581, which stands for a space, or spelled as a piece of its own"
         )
+    if export.unreached:
+        number = talk.counted(len(export.unreached), "token")
+        lines.append(f"not reached: {number} that only bytes would merge into, id {export.unreached[0]} the first")
     if written.appended:
         number = talk.counted(written.appended, "piece")
         lines.append(f"appended {number} that the format demands: {len(written.model.pieces):,} entries in all")
@@ -74,6 +77,7 @@ def _sentencepiece_document(export: Export) -> dict[str, Any]:
         "appended": written.appended,
         "partial_characters": list(written.partial),
         "not_expressible": list(written.marked),
+        "not_reached": list(export.unreached),
         "sample": None
         if found is None
         else {
