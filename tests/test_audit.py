@@ -14,7 +14,7 @@ import pytest
 
 from tokkit import counts
 from tokkit.audit import audit, veto_lines
-from tokkit.audit_findings import KINDS
+from tokkit.audit_findings import KINDS, Thresholds
 from tokkit.audit_rules import clause, stacked, unwanted_character
 from tokkit.audit_tallies import tally
 from tokkit.cli.app import main
@@ -374,8 +374,8 @@ def test_the_boilerplate_of_internlm2_is_found(corpus):
     labels = Labels(path_pattern="{language}-{domain}.jsonl.zst")
     domains = ("apps", "news", "reviews", "titles", "web", "wiki")
     paths = [str(corpus / f"zh-{domain}.jsonl.zst") for domain in domains]
-    table = counts.count(find(paths, labels), labels, jobs=1, sample=0.2).table
-    result = audit(sentencepiece.load(model), table)
+    table = counts.count(find(paths, labels), labels, jobs=1, sample=0.1).table
+    result = audit(sentencepiece.load(model), table, thresholds=Thresholds(min_occurrences=10))
     kinds = found_by(result)
     stubs = {
         "hotel": ("酒店的房型有多种选择", "岁以下的儿童在使用现有的床铺", "每个客房都配有"),
