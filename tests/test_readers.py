@@ -8,11 +8,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 import tokkit
 from tests.hostile import HOSTILE
+from tokkit import pretokenize
 from tokkit.errors import FormatError, InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.formats import huggingface_split
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 LLAMA3 = QWEN.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
-DOCS = (Path(tokkit.__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
+SAMPLE = Path(tokkit.__file__).parent / "data" / "sample"
+DOCS = "".join((SAMPLE / f"{name}.jsonl").read_text("utf-8")[:40_000] for name in ("en-techdocs", "code-python"))
 TEXTS = HOSTILE | {"docs": DOCS, "more": "的一了是不在人们有 naïve déjà-vu 12345 " * 3}
 END = "<|endoftext|>"
 
@@ -260,6 +263,37 @@ def test_qwen_ranks_have_the_ids_of_tiktoken() -> None:
     theirs = tiktoken.Encoding("qwen", pat_str=QWEN, mergeable_ranks=found.ranks, special_tokens={})
     for name, text in TEXTS.items():
         assert found.encode(text) == theirs.encode_ordinary(text), name
+
+
+def test_a_further_pair_before_a_lower_id_is_not_what_ranks_do(tmp_path) -> None:
+    """Ranks make `ab` of `xab` first; with the pair (xa, b) in front, the list would take `xa` where it can."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet(), key=ord)
+    vocab = {character: index for index, character in enumerate(alphabet)}
+    vocab |= {"ab": 256, "xa": 257, "cd": 258, "xab": 259}
+    last = [["a", "b"], ["x", "a"], ["c", "d"], ["x", "ab"]]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    fields = json.loads(Tokenizer(models.BPE()).to_str()) | {"pre_tokenizer": byte_level}
+    behind = written(tmp_path, with_model(fields, vocab=vocab, merges=[*last, ["xa", "b"]]))
+    found = read(behind)
+    assert isinstance(found, Vocabulary)
+    assert_same_ids(found, behind)
+    in_front = read(written(tmp_path, with_model(fields, vocab=vocab, merges=[["xa", "b"], *last])))
+    assert isinstance(in_front, ForeignVocabulary)
+    assert in_front.breaks == ("merge 1 makes token 259: token 259 before 256, not in the order of ids",)
+
+
+def test_any_pattern_splits_by_the_pinned_unicode_version() -> None:
+    """`regex` follows the newest Unicode; tokenizers, as tiktoken, that of `tokkit.unicode`."""
+    theirs = pre_tokenizers.Split(Regex(QWEN), "isolated")
+    changed = np.flatnonzero(pretokenize._stand_ins() != np.arange(0x110000)).tolist()
+    codes = sorted({*changed, *range(0, 0x10000, 16), *range(0x10000, 0x110000, 512)})  # all once, by hand: equal
+    characters = [chr(code) for code in codes if not 0xD800 <= code <= 0xDFFF]
+    for start in range(0, len(characters), 8000):
+        text = "\n".join(f"a{each}b {each}1" for each in characters[start : start + 8000])
+        expected = [piece for piece, _ in theirs.pre_tokenize_str(text)]
+        found = [piece.decode() for piece in pretokenize.split_bytes(text.encode(), QWEN)]
+        first = next((pair for pair in zip(found, expected, strict=False) if pair[0] != pair[1]), None)
+        assert first is None
 
 
 # which format

@@ -16,7 +16,8 @@ from tokkit.formats.any import read
 from tokkit.vocabulary import Segment, Vocabulary
 
 FILES = ("tekken_240718.json", "tekken_240911.json")
-DOCS = (Path(tokkit.__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
+SAMPLE = Path(tokkit.__file__).parent / "data" / "sample"
+DOCS = "".join((SAMPLE / f"{name}.jsonl").read_text("utf-8")[:40_000] for name in ("en-techdocs", "code-python"))
 
 
 @pytest.fixture(scope="module", params=FILES)
