@@ -14,7 +14,7 @@ import pytest
 
 from tokkit import curves
 from tokkit.cli.app import main
-from tokkit.counts import combine, count_texts, save
+from tokkit.counts import CountsTable, combine, count_texts, save
 from tokkit.counts_table import slice_rows
 from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import LawError, MismatchError
@@ -35,19 +35,13 @@ def mixed():
     return combine([count_texts([text], language=language, domain=domain) for text, language, domain in texts])
 
 
-def encoded_tokens(vocabulary, table):
+def encoded_tokens(vocabulary: Vocabulary, table: CountsTable) -> list[int]:
     """The tokens of each slice, by encoding."""
     lengths = tokens_per_pretoken(vocabulary, table.data, table.starts).astype(np.int64)
     return [int(lengths[first:last] @ table.counts[first:last]) for first, last in slice_rows(table)]
 
 
-def cut_to(vocabulary, cut):
-    """The vocabulary with the ids below a cut, and with all single bytes, which stay as holes' neighbours do: by id."""
-    tokens = tuple(token if rank < cut or len(token) == 1 else b"" for rank, token in enumerate(vocabulary.tokens))
-    return replace(vocabulary, tokens=tokens, special_tokens={}, segments=())
-
-
-def plain_curve(vocabulary, pretokens):
+def plain_curve(vocabulary: Vocabulary, pretokens: list[tuple[bytes, int]]) -> list[int]:
     """The tokens at every cut, by merging with the cut vocabulary in plain Python, whole pretokens looked up first."""
     tokens = []
     for cut in range(len(vocabulary.tokens) + 1):

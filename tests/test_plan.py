@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,8 +21,12 @@ from tokkit.plan_recipe import recipe_of
 from tokkit.recipe import parse
 from tokkit.select import select
 
-WORDS = "合并标记排名相邻最低时候总是分句中文空格没有常常很长越早词表语言模型训练文本压缩"
-WORDS = [WORDS[i : i + 2] for i in range(0, len(WORDS), 2)]
+if TYPE_CHECKING:
+    from tokkit.counts import CountsTable
+    from tokkit.vocabulary import Vocabulary
+
+CHARACTERS = "合并标记排名相邻最低时候总是分句中文空格没有常常很长越早词表语言模型训练文本压缩"
+WORDS = [CHARACTERS[i : i + 2] for i in range(0, len(CHARACTERS), 2)]
 ENGLISH = "the merge of two tokens is a token where their ranks are lowest they merge first and then the others do "
 
 
@@ -45,7 +50,7 @@ def found(base, table):
     return plan(base, table, 1_000, multiple=16, spares=4, seed=600, ladder=(700, 1_500))
 
 
-def bytes_per_token(base, table, prefix, learned):
+def bytes_per_token(base: Vocabulary, table: CountsTable, prefix: int, learned: int) -> float:
     """What a split comes to, by learning it and encoding with it."""
     start = select(base, prefix).vocabulary
     if learned:

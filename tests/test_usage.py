@@ -30,7 +30,7 @@ def table():
     return combine([count_texts([ENGLISH * 4], language="en"), count_texts([RUSSIAN], language="ru")])
 
 
-def check_by_hand(base, chosen):
+def check_by_hand(base: Vocabulary, chosen: Vocabulary) -> None:
     """Every kept token has both parts kept, and ranks ascend."""
     kept = set(chosen.tokens)
     ranks = [base.ranks[token] for token in chosen.tokens]

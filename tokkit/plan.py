@@ -22,7 +22,7 @@ import numpy as np
 from tokkit.curves import LEAST_CUT, curve, require_pattern
 from tokkit.errors import InputError, SizeError
 from tokkit.kernels.scripts import count_members
-from tokkit.kernels.table import gather_strings
+from tokkit.kernels.sort import gather_strings
 from tokkit.learn import learn
 from tokkit.select import select
 from tokkit.unicode import script_table
