@@ -105,6 +105,7 @@ TYPES_OF = {
         "counts",
         "curves",
         "export",
+        "foreign",
         "laws",
         "measure",
         "plan",

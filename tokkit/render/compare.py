@@ -62,9 +62,8 @@ def _lines(
     ):
         if ids:
             lines += _labelled(label, [_counted(len(ids), segments), _tokens(vocabulary, ids)])
-    if shifts:
-        by = [f"{number:,} by {shift:+,}" for shift, number in list(shifts.items())[:3]]
-        lines += _labelled("", [", ".join([*by, "..."] if len(shifts) > 3 else by)])
+    by = [f"{number:,} by {shift:+,}" for shift, number in shifts.items() if 20 * number >= len(difference.moved)]
+    lines += _labelled("", [", ".join(by)])
     lines += _specials(difference)
     if difference.patterns[0] != difference.patterns[1]:
         old, new = (each or "none of one regular expression" for each in difference.patterns)
