@@ -316,7 +316,8 @@ class _ForReference:
 
     def note(self) -> str:
         return (
-            f"plain Python: texts of up to {LONGEST_FOR_REFERENCE} characters, {REFERENCE_CHARACTERS:,} of a group, without the {len(self.unlike):,} code points "
+            f"plain Python: texts of up to {LONGEST_FOR_REFERENCE} characters, {REFERENCE_CHARACTERS:,} of a group, "
+            f"without the {len(self.unlike):,} code points "
             f"that regex {regex.__version__} has in other classes than Unicode 16"
         )
 
