@@ -305,10 +305,10 @@ def _measured(
 
 def _uses(vocabulary: Vocabulary, table: CountsTable) -> NDArray[np.int64]:
     """Return int64[n_tokens]: how often each token stands in the counts' encoding."""
-    data, starts, counts, _ = merged_rows(table)
+    rows = merged_rows(table)
     uses = np.zeros(len(vocabulary.tokens), np.int64)
-    for start in range(0, counts.size, _PRETOKENS_AT_ONCE):
-        stop = min(start + _PRETOKENS_AT_ONCE, counts.size)
-        ids, id_starts = encode_arrays(vocabulary, data, starts[start : stop + 1], shortcut=True)
-        np.add.at(uses, ids, np.repeat(counts[start:stop], np.diff(id_starts)))
+    for start in range(0, rows.counts.size, _PRETOKENS_AT_ONCE):
+        stop = min(start + _PRETOKENS_AT_ONCE, rows.counts.size)
+        ids, id_starts = encode_arrays(vocabulary, rows.data, rows.starts[start : stop + 1], shortcut=True)
+        np.add.at(uses, ids, np.repeat(rows.counts[start:stop], np.diff(id_starts)))
     return uses
