@@ -243,7 +243,8 @@ def diff_on_counts(before: Vocabulary, after: Vocabulary, table: CountsTable) ->
             f"{before.name}, {after.name} and the counts are not cut by one pattern",
             "give the text itself, and whole stretches of it are compared",
         )
-    data, starts, counts, _ = merged_rows(table)
+    rows = merged_rows(table)
+    data, starts, counts = rows.data, rows.starts, rows.counts
     totals = [0, 0]
     changed_rows: list[NDArray[np.int64]] = []
     for first in range(0, counts.size, _PRETOKENS_AT_ONCE):
