@@ -70,7 +70,7 @@ def test_help_lists_every_verb_with_its_first_line(run):
     assert (code, err) == (0, "")
     for verb in VERBS:
         first = inspect.cleandoc(GROUP.commands[verb].help).split("\n")[0]
-        assert f"  {verb:<6}  {first}\n" in out
+        assert f"  {verb:<{max(map(len, VERBS))}}  {first}\n" in out
 
 
 def test_no_word_at_all_is_a_usage_error_that_helps(run):
