@@ -204,8 +204,8 @@ def test_a_release_is_whole_and_every_runtime_agrees(recipe, tmp_path):
     write(result, tmp_path / "out")
     files = contents(tmp_path / "out")
     assert list(files) == [
-        "README.md", "manifest.json", "report-change.png", "report-compression.png", "report-lengths.png",
-        "report-scripts.png", "report.html", "report.json", "small.json", "small.tiktoken",
+        "README.md", "manifest.json", "report-change.png", "report-compression.png", "report-curves.png",
+        "report-lengths.png", "report-scripts.png", "report.html", "report.json", "small.json", "small.tiktoken",
         "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
     ]  # fmt: skip
     vocabulary = tiktoken.load(tmp_path / "out" / "small.tiktoken")
@@ -359,7 +359,7 @@ def test_build_writes_where_it_is_run_and_reports(recipe, tmp_path, capsys, monk
     assert run(capsys, "build", recipe, "-q") == (0, out, "")
     code, out, err = run(capsys, "build", recipe, "--json")
     document = json.loads(out)
-    assert (code, document["output"], len(document["files"])) == (0, "build/small", 13)
+    assert (code, document["output"], len(document["files"])) == (0, "build/small", 14)
     code, out, _ = run(
         capsys, "report", "build/small/small.tiktoken", "--on", recipe.parent / "corpus", "--json",
         "--path-pattern", "{language}-{domain}",

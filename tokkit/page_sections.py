@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tokkit.audit import audit
 from tokkit.curves import curve
 from tokkit.display import show
-from tokkit.errors import FormatError
+from tokkit.errors import FormatError, InputError
 from tokkit.page import Curve, Split, Suspect
 
 if TYPE_CHECKING:
@@ -44,13 +44,16 @@ def curves_of(base: Vocabulary, table: CountsTable) -> tuple[Curve, ...]:
     return tuple(drawn)
 
 
-def suspects_of(vocabulary: Vocabulary | ForeignVocabulary, table: CountsTable) -> tuple[Suspect, ...]:
-    """Return what an audit of a vocabulary on some text finds.
+def suspects_of(vocabulary: Vocabulary | ForeignVocabulary, table: CountsTable) -> tuple[Suspect, ...] | None:
+    """Return what an audit of a vocabulary on some text finds; None where it cannot judge by that text, as where it is weighted.
 
     Raises:
-        TokkitError: as `tokkit.audit.audit`.
+        MismatchError: the table was cut by another pattern than the vocabulary's.
     """
-    found = audit(vocabulary, table).findings
+    try:
+        found = audit(vocabulary, table).findings
+    except InputError:
+        return None
     return tuple(
         Suspect(
             each.use.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,12 +21,16 @@ from tokkit.recipe_sources import Input, labels_of, sources_to_measure
 from tokkit.render import charts, page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from tokkit.counts import CountsTable
     from tokkit.laws import Finding
     from tokkit.measure import Report
     from tokkit.recipe_run import Run
+    from tokkit.recipe_sources import Source
     from tokkit.vocabulary import Vocabulary
+
+    Tables = Callable[[], Mapping[str, CountsTable]]
 
 
 def measured(
@@ -34,14 +39,26 @@ def measured(
     """Return the compression of a vocabulary against the baselines of the recipe, and the page about both."""
     names = texts(run.recipe.report.baseline)
     baselines = [load_base(run.folder / name if name.endswith(".tiktoken") else name) for name in names]
-    report = _report(run, vocabulary, baselines)
-    return report, _pages(run, vocabulary, baselines, report, arithmetic, findings)
-
-
-def _report(run: Run, vocabulary: Vocabulary, baselines: Sequence[Vocabulary]) -> Report:
-    report: Report
     section = run.recipe.report
     sources = sources_to_measure(texts(section.on), labels_of(section), run.folder, run.jobs)
+
+    @cache  # counted once, and not at all where both results are kept from an earlier build
+    def tables() -> dict[str, CountsTable]:
+        patterns = sorted({each.pattern for each in (*baselines, vocabulary)})
+        return {pattern: combine(tables_of(run, sources, pattern)) for pattern in patterns}
+
+    report = _report(run, vocabulary, baselines, sources, tables)
+    return report, _pages(run, vocabulary, baselines, tables, report, arithmetic, findings)
+
+
+def _report(
+    run: Run,
+    vocabulary: Vocabulary,
+    baselines: Sequence[Vocabulary],
+    sources: Sequence[Source],
+    tables: Tables,
+) -> Report:
+    report: Report
     run.inputs += [Input("baseline", baseline.name, baseline.sha256) for baseline in baselines]
     run.inputs += [each for source in sources for each in source.inputs]
     if vocabulary.name in {baseline.name for baseline in baselines}:
@@ -51,15 +68,10 @@ def _report(run: Run, vocabulary: Vocabulary, baselines: Sequence[Vocabulary]) -
         "sources": [source.key for source in sources],
     }
 
-    def work() -> Report:
-        patterns = sorted({each.pattern for each in (*baselines, vocabulary)})
-        tables = {pattern: combine(tables_of(run, sources, pattern)) for pattern in patterns}
-        return measure.report([vocabulary], tables, baseline=baselines)
-
     report, cached = run.cache.run(
         "report",
         parts,
-        work,
+        lambda: measure.report([vocabulary], tables(), baseline=baselines),
         msgspec.to_builtins,
         _unpack_report,
     )
@@ -71,6 +83,7 @@ def _pages(
     run: Run,
     vocabulary: Vocabulary,
     baselines: Sequence[Vocabulary],
+    tables: Tables,
     report: Report,
     arithmetic: str,
     findings: Sequence[Finding],
@@ -79,11 +92,8 @@ def _pages(
     on = "text of the recipe" if run.recipe.report.on else "the small sample that tokkit carries: a smoke test"
     inputs = [(each.role, each.name, each.sha256) for each in sorted(run.inputs)]
     pages: Mapping[str, bytes]
-    sources = sources_to_measure(texts(run.recipe.report.on), labels_of(run.recipe.report), run.folder, run.jobs)
-    patterns = sorted({baselines[0].pattern, vocabulary.pattern})
 
     def work() -> Mapping[str, bytes]:
-        tables = {pattern: combine(tables_of(run, sources, pattern)) for pattern in patterns}
         return page.files(
             page_of(
                 vocabulary,
@@ -94,8 +104,8 @@ def _pages(
                 laws=findings,
                 notes=notes(run.recipe),
                 inputs=inputs,
-                curves=curves_of(baselines[0], tables[baselines[0].pattern]),
-                suspects=suspects_of(vocabulary, tables[vocabulary.pattern]),
+                curves=curves_of(baselines[0], tables()[baselines[0].pattern]),
+                suspects=suspects_of(vocabulary, tables()[vocabulary.pattern]),
             )
         )
 

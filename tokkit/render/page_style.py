@@ -74,7 +74,7 @@ box-decoration-break:clone;margin-right:1px;unicode-bidi:isolate}
 .tokens[dir=rtl]{text-align:right}
 code,.tokens.listed,.mono{font-family:ui-monospace,"Cascadia Mono","DejaVu Sans Mono","Noto Sans Mono CJK SC",monospace;
 font-size:.88em}
-.tokens.listed{white-space:normal}
+.tokens.listed{white-space:normal;word-break:normal}
 .listed bdi{margin-right:.4em;padding:.12em .3em;white-space:pre-wrap}
 .cut{display:grid;grid-template-columns:minmax(120px,190px) 1fr;gap:.1rem 1rem;padding:.45rem 0;border-top:1px solid var(--line)}
 .cut dt{color:var(--muted);font-size:.85rem}
