@@ -192,6 +192,14 @@ def test_the_rule_of_a_selection_is_found(cl100k, options, rule):
     assert base_part(select(cl100k, 20_000, **options).vocabulary, cl100k).rule_text == rule
 
 
+def test_added_tokens_that_go_on_in_the_bases_order_by_chance_are_no_part_of_it(cl100k):
+    kept = cl100k.tokens[:5_000]
+    added = (cl100k.tokens[5_300], cl100k.tokens[9_000], cl100k.tokens[70_000], cl100k.tokens[6_000])
+    part = base_part(Vocabulary("longer", cl100k.pattern, (*kept, *added)), cl100k)
+    assert part.rule_text == "every token up to rank 4,999 is kept"
+    assert (part.stop, part.kept, part.added, part.added_in_base, part.added_below) == (5_000, 5_000, 4, 4, 0)
+
+
 def test_a_rule_is_exact_or_none(cl100k):
     """One token less, or one more, than a rule says: no rule is named, and what stays unexplained is."""
     kept = np.array([token.isascii() for token in cl100k.tokens[:8_000]])

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 SHORTEST_PART = 1000  # ids in the order of a base: fewer are no sign that the vocabulary started from it
 _MOST_CONDITIONS = 3
+_MOST_BY_CHANCE = 8  # added tokens that may go on in the base's order by chance
+_JUMP = 64  # ranks that are passed over there
 _NO_TEXT = frozenset({SPECIAL, SPARE, HOLE, DUPLICATE})
 _CLOSURE = "made of two kept tokens"
 OR_A_BYTE = "(or a single byte)"
@@ -136,13 +138,9 @@ def base_part(vocabulary: Vocabulary | ForeignVocabulary, base: Vocabulary) -> B
     start, stop = _longest_ordered_run(ranks)
     if stop - start < SHORTEST_PART:
         start = stop = 0
-    before = ranks[:stop]
-    kept = np.unique(before[before >= 0])
-    last_rank = int(kept[-1]) if kept.size else -1
-    is_kept = np.zeros(len(base.tokens), np.bool_)
-    is_kept[kept] = True
-    absent = tuple(rank for rank in np.flatnonzero(~is_kept[: last_rank + 1]).tolist() if base.tokens[rank])
-    rule, unexplained = find_rule(base, is_kept[: last_rank + 1]) if kept.size else (None, ())
+    stop, is_kept, rule, unexplained = _end_and_rule(base, ranks, start, stop)
+    last_rank = is_kept.size - 1
+    absent = tuple(rank for rank in np.flatnonzero(~is_kept).tolist() if base.tokens[rank])
     added = [(token_id, token) for token_id, token in texts if not (token_id < stop and ranks[token_id] >= 0)]
     in_base = [int(ranks[token_id]) for token_id, _ in added if ranks[token_id] >= 0]
     return BasePart(
@@ -150,7 +148,7 @@ def base_part(vocabulary: Vocabulary | ForeignVocabulary, base: Vocabulary) -> B
         shared=int(np.unique(ranks[ranks >= 0]).size),
         start=start,
         stop=stop,
-        kept=int(kept.size),
+        kept=int(is_kept.sum()),
         last_rank=last_rank,
         absent=absent,
         absent_kinds=count_kinds(
@@ -192,6 +190,36 @@ def _longest_ordered_run(ranks: NDArray[np.int64]) -> tuple[int, int]:
     longest = int(np.diff(borders).argmax())
     start, stop = int(borders[longest]), int(borders[longest + 1])
     return (start, stop) if ranks[start] >= 0 else (start, start)
+
+
+def _end_and_rule(
+    base: Vocabulary, ranks: NDArray[np.int64], start: int, stop: int
+) -> tuple[int, NDArray[np.bool_], tuple[str, ...] | None, tuple[int, ...]]:
+    """Return where the base's part ends, its ranks as bool[last rank + 1], and its rule with what that leaves unexplained.
+
+    What was added may begin with a token of the base by chance: where the whole run has no rule, one that ends before it may.
+    """
+    found = []
+    for end in _ends(ranks, start, stop):
+        is_kept = _kept(ranks[:end], len(base.tokens))
+        rule, unexplained = find_rule(base, is_kept) if is_kept.size else (None, ())
+        found.append((end, is_kept, rule, unexplained))
+        if rule is not None:
+            return found[-1]
+    return found[0]
+
+
+def _ends(ranks: NDArray[np.int64], start: int, stop: int) -> list[int]:
+    """Return where the base's part may end: at the end of the run, and before jumps in rank among its last ids."""
+    jumps = [at for at in range(stop - 1, max(start, stop - _MOST_BY_CHANCE), -1) if ranks[at] - ranks[at - 1] > _JUMP]
+    return [stop, *jumps]
+
+
+def _kept(ranks: NDArray[np.int64], n_base: int) -> NDArray[np.bool_]:
+    """Return bool[n]: which ranks of the base are among `ranks`, up to the highest."""
+    is_kept = np.zeros(n_base, np.bool_)
+    is_kept[ranks[ranks >= 0]] = True
+    return is_kept[: int(ranks.max(initial=-1)) + 1]
 
 
 def find_rule(base: Vocabulary, is_kept: NDArray[np.bool_]) -> tuple[tuple[str, ...] | None, tuple[int, ...]]:

@@ -33,7 +33,7 @@ def run(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Compare two vocabularies: tokens, specials, pattern, and how text is cut.
+    """Compare two vocabularies: tokens, specials, pattern, text.
 
     Tokens are compared by their bytes: added, removed, or moved to another id.
     --on measures what it comes to in a corpus or counts table. --map has for

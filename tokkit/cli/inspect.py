@@ -25,7 +25,7 @@ def run(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Look inside vocabularies: kinds, scripts, lengths, origin, dead tokens.
+    """Look inside vocabularies: kinds, lengths, origin, dead tokens.
 
     Every id is of exactly one kind. What a vocabulary took over from its base is
     found, and by what rule, where one explains it in both directions; the base

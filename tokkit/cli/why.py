@@ -25,7 +25,7 @@ def run(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Explain why bytes are a token: origin, merge path, count, what outranks it.
+    """Explain one token: origin, merge path, counts, what outranks it.
 
     A text that is no token is shown with the merges that cut it as it is. --on
     takes counts tables and corpora, for how often the token comes out and what

@@ -174,8 +174,8 @@ def _cut(token: bytes) -> str:
 
 
 def _size(anatomy: Anatomy) -> str:
-    """Return the size as a product with the highest power of two in it, and what is missing where it does not divide."""
-    power = anatomy.n_vocab & -anatomy.n_vocab
+    """Return the size as a product with the highest power of two in it, 256 at most, and what is missing where it does not divide."""
+    power = min(anatomy.n_vocab & -anatomy.n_vocab, 256)
     product = f"{anatomy.n_vocab:,} = {anatomy.n_vocab // power:,} x {power:,}" if power > 1 else f"{anatomy.n_vocab:,}"
     missing = [f"{each.padding:,} below a multiple of {each.by}" for each in anatomy.multiples if each.padding]
     return product + (f"; {', '.join(missing)}" if missing else "")
