@@ -61,7 +61,7 @@ def run(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Audit how text uses each learned token, and name those from boilerplate.
+    """Audit how text uses learned tokens, and name those from boilerplate.
 
     Finds tokens of copied phrases, of one source only, pieces of sentences,
     hidden characters and unwanted words, each with the pretokens it stands in.

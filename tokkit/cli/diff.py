@@ -52,7 +52,7 @@ def run(
 
     if id_map is not None:
         outputs.check(id_map, ".npz")
-    old, new = (inputs.any_vocabulary(argument, pattern) for argument in (before, after))
+    old, new = (inputs.any_vocabulary(each, inputs.pattern_for(each, pattern)) for each in (before, after))
     names = inputs.distinct_names((before, after), (old.name, new.name))
     old, new = replace(old, name=names[0]), replace(new, name=names[1])
     found = diff(old, new)

@@ -113,6 +113,16 @@ def named_apart(
     ]
 
 
+def pattern_for(argument: str, pattern: str | None) -> str | None:
+    """Return the pattern for one of several tokenizers: --pattern is that of the rank files, and others carry their own.
+
+    Example:
+        >>> pattern_for("qwen.tiktoken", "cl100k_base"), pattern_for("tekken.json", "cl100k_base")
+        ('cl100k_base', None)
+    """
+    return pattern if Path(argument).suffix == ".tiktoken" else None
+
+
 def distinct_names(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
     """Return the names of tokenizers to show beside each other: those that share one are called by their arguments.
 

@@ -41,7 +41,7 @@ def run(
     if not arguments:
         raise InputError("a vocabulary and a text are wanted", "tokkit show cl100k_base 'a text'")
     text = _text_of(words[-1], file)
-    found = [inputs.any_vocabulary(argument, pattern) for argument in arguments]
+    found = [inputs.any_vocabulary(argument, inputs.pattern_for(argument, pattern)) for argument in arguments]
     names = inputs.distinct_names(arguments, [each.name for each in found])
     cut = [replace(segment(each, text), vocabulary=name) for each, name in zip(found, names, strict=True)]
     if as_json:

@@ -136,7 +136,8 @@ def _words(anatomy: Anatomy) -> list[str]:
 
 
 def _base_words(part: BasePart) -> list[str]:
-    lines = [f"  {'base':<{LABEL}}{part.shared:,} tokens of {part.base}: {part.rule_text}"]
+    number = part.kept if part.last_rank >= 0 else part.shared
+    lines = [f"  {'base':<{LABEL}}{number:,} tokens of {part.base}: {part.rule_text}"]
     if part.absent:
         absent = [f"{number:,} {kind}" for kind, number in part.absent_kinds.items()]
         lines.append(f"  {'not kept':<{LABEL}}{_sum(absent, len(part.absent))}")
@@ -149,8 +150,8 @@ def _base_words(part: BasePart) -> list[str]:
     if part.added and part.last_rank >= 0:
         lines.append(f"  {'added':<{LABEL}}{_sum(words, part.added)}")
     if part.added_in_base and part.last_rank >= 0:
-        line = f"{part.added_in_base:,} of them are tokens of {part.base} all the same"
-        lines.append(f"  {'':<{LABEL}}{line}, {part.added_below:,} up to rank {part.last_rank:,}")
+        below = f", {part.added_below:,} up to rank {part.last_rank:,}" if part.added_below else ""
+        lines.append(f"  {'':<{LABEL}}{part.added_in_base:,} of them are tokens of {part.base} all the same{below}")
     return lines
 
 
@@ -174,7 +175,7 @@ def _cut(token: bytes) -> str:
 
 
 def _size(anatomy: Anatomy) -> str:
-    """Return the size as a product with the highest power of two in it, 256 at most, and what is missing where it does not divide."""
+    """Return the size as a product with a power of two, 256 at most, and what is missing where a multiple does not divide."""
     power = min(anatomy.n_vocab & -anatomy.n_vocab, 256)
     product = f"{anatomy.n_vocab:,} = {anatomy.n_vocab // power:,} x {power:,}" if power > 1 else f"{anatomy.n_vocab:,}"
     missing = [f"{each.padding:,} below a multiple of {each.by}" for each in anatomy.multiples if each.padding]
