@@ -39,7 +39,7 @@ ROOMS = {
     "files": room("files", "", "errors"),
     "kernels": room("kernels.*", "numpy numba llvmlite"),
     "reference": room("reference", "regex"),
-    "corpus": room("corpus*", "numpy pyarrow msgspec", "errors"),
+    "corpus": room("corpus*", "numpy pyarrow msgspec", "errors kernels"),
     "pretokenize": room("pretokenize", "numpy regex", "errors kernels unicode"),
     "counts": room("counts*", "numpy pyarrow", "corpus errors files kernels pretokenize tool"),
     "vocabulary": room("vocabulary", "", "errors"),

@@ -9,14 +9,14 @@ A corpus that breaks its format is an error with file, line and byte offset, or,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tokkit.corpus_blocks import BLOCK_BYTES, Block, blocks, sample_key
 from tokkit.corpus_files import CorpusFile, Labels, find
-from tokkit.corpus_rows import Rows, invalid_utf8, json_rows, parquet_rows
+from tokkit.corpus_rows import Rows, bounds_of, invalid_utf8, json_rows, parquet_rows
 from tokkit.errors import CorpusError, InputError
 
 if TYPE_CHECKING:
@@ -105,17 +105,15 @@ def parse(block: Block, labels: Labels | None = None, *, on_error: OnError = "st
         return _parse_text(block, stop=on_error == "stop", sample=sample)
     rows_of = json_rows if block.file.kind == "jsonl" else parquet_rows
     rows = rows_of(block, labels, stop=on_error == "stop")
-    texts = list(map(str.encode, rows.texts))
-    characters = np.fromiter(map(len, rows.texts), np.int64, len(texts))
+    texts = rows.texts
     slices, slice_ids = _slices(rows, block.file)
-    ids = rows.ids
-    if sample < 1:
-        keep = [_is_kept(sample_key(text), sample) for text in texts]
-        texts, ids = list(compress(texts, keep)), list(compress(ids, keep))
-        characters, slice_ids = characters[keep], slice_ids[keep]
-    starts = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=starts[1:])
-    return Documents(b"".join(texts), starts, slices, slice_ids, tuple(ids), characters, rows.errors)
+    if sample == 1:
+        return Documents(texts.data, texts.starts, slices, slice_ids, tuple(rows.ids), texts.characters, rows.errors)
+    each = [texts.data[start:stop] for start, stop in pairwise(texts.starts.tolist())]
+    keep = [_is_kept(sample_key(text), sample) for text in each]
+    kept = list(compress(each, keep))
+    ids = tuple(compress(rows.ids, keep))
+    return Documents(b"".join(kept), bounds_of(kept), slices, slice_ids[keep], ids, texts.characters[keep], rows.errors)
 
 
 def batches(
@@ -249,7 +247,7 @@ def _parse_text(block: Block, *, stop: bool, sample: float) -> Documents:
 
 def _slices(rows: Rows, file: CorpusFile) -> tuple[tuple[tuple[str, str], ...], NDArray[np.int32]]:
     """Return the slices that occur, in order of first appearance, and the index of each document's."""
-    n = len(rows.texts)
+    n = len(rows.ids)
     if rows.languages is None and rows.domains is None:
         return ((file.language or "", file.domain or ""),), np.zeros(n, np.int32)
     languages = [file.language or ""] * n if rows.languages is None else rows.languages

@@ -61,6 +61,7 @@ _WORD_END = re.compile(
 _LOOKAHEAD = 3  # bytes after a cut that are needed to judge it
 _WINDOW = 1 << 16
 _RAW_CHUNK = 1 << 18
+_READ_AT_ONCE = 1 << 20  # what stays in the processor's cache until it is copied
 _DECOMPRESSORS = {"bz2": bz2.BZ2Decompressor, "xz": lzma.LZMADecompressor}
 _BROKEN = (OSError, ValueError, EOFError, lzma.LZMAError, pa.ArrowException)
 _MOST_ROWS = 1 << 16
@@ -198,7 +199,7 @@ def _fill(read: Callable[[int], bytes], buffer: bytearray, wanted: int, file: Co
     """Read until the buffer has `wanted` bytes; return False where the stream has ended before."""
     while len(buffer) < wanted:
         try:
-            chunk = read(wanted - len(buffer))
+            chunk = read(min(wanted - len(buffer), _READ_AT_ONCE))
         except _BROKEN as error:
             what = "the file cannot be read on" if file.compression is None else f"broken {file.compression} stream"
             reason = f"{what}: {reason_of(error)}"

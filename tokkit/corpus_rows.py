@@ -6,20 +6,25 @@ A whole block is decoded at once; only when that fails is it gone through line b
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
 from tokkit.corpus_files import label_problem
 from tokkit.errors import CorpusError, InputError
+from tokkit.kernels.json_strings import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from tokkit.corpus_blocks import Block
     from tokkit.corpus_files import Labels
@@ -39,10 +44,33 @@ _JSON_KINDS = {
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Parallel lists, one entry a document; languages or domains are None where the file says them for all."""
+class Texts:
+    """Texts one after the other in UTF-8, where each starts, and the end, and how many characters each has."""
 
-    texts: list[str]
+    data: bytes
+    starts: NDArray[np.int64]
+    characters: NDArray[np.int64]
+
+    @staticmethod
+    def of(texts: list[str]) -> Texts:
+        """Encode texts."""
+        encoded = list(map(str.encode, texts))
+        characters = np.fromiter(map(len, texts), np.int64, len(texts))
+        return Texts(b"".join(encoded), bounds_of(encoded), characters)
+
+
+def bounds_of(parts: Sequence[bytes | msgspec.Raw]) -> NDArray[np.int64]:
+    """Return where each part starts when all are put one after the other, and the end: int64[n + 1]."""
+    bounds = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=bounds[1:])
+    return bounds
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The documents of a block, one entry a document; languages or domains are None where the file says them for all."""
+
+    texts: Texts
     ids: list[str]
     languages: list[str] | None
     domains: list[str] | None
@@ -64,26 +92,39 @@ def json_rows(block: Block, labels: Labels, *, stop: bool) -> Rows:
         CorpusError: with `stop`, at the first line that is not a document.
     """
     fields = (labels.text_field, labels.id_field, labels.language_field, labels.domain_field)
-    decode, getters = _decoder(*fields)
     lines = block.data.split(b"\n")
     errors: tuple[CorpusError, ...] = ()
-    try:
-        records = [decode(line) for line in lines if line]
-        problem = any(label_problem(value) for get in getters[2:] if get for value in set(map(get, records)))
-    except _UNDECODABLE:
-        problem = True
-    if problem:
+    texts: Texts | None = None
+    if labels.text_field != labels.id_field:  # else the id would stay as it stands in the file
+        decode, (text_of, id_of, language_of, domain_of) = _decoder(*fields, quoted=True)
+        with suppress(*_UNDECODABLE):
+            records = [decode(line) for line in lines if line]
+            labelled = [get for get in (language_of, domain_of) if get]
+            if not any(label_problem(value) for get in labelled for value in set(map(get, records))):
+                texts = _unquoted(list(map(text_of, records)))
+    if texts is None:  # somebody has broken the format, or the decoder that says who is wanted
+        _, (text_of, id_of, language_of, domain_of) = _decoder(*fields, quoted=False)
         records, numbers, errors = _judge_lines(block, labels, lines, stop=stop)
+        texts = Texts.of(list(map(text_of, records)))
     else:
         numbers = [number for number, line in enumerate(lines, block.first_line) if line]
-    text_of, id_of, language_of, domain_of = getters
     return Rows(
-        list(map(text_of, records)),
+        texts,
         _ids(map(id_of, records), numbers, block.file.name),
         list(map(language_of, records)) if language_of else None,
         list(map(domain_of, records)) if domain_of else None,
         errors,
     )
+
+
+def _unquoted(quoted: list[msgspec.Raw]) -> Texts | None:
+    """Return the texts of JSON strings as they stand in a file, None where one of them is no valid string."""
+    starts = bounds_of(quoted)
+    data = np.frombuffer(b"".join([*quoted, bytes(8)]), np.uint8)  # with the room that the kernel reads beyond the end
+    out, out_starts, characters = np.empty(data.size, np.uint8), np.empty_like(starts), np.empty(len(quoted), np.int64)
+    if unquote(data, starts, out, out_starts, characters) < len(quoted):
+        return None
+    return Texts(out[: out_starts[-1]].tobytes(), out_starts, characters)
 
 
 def _ids(values: Iterable[str | int | None], numbers: Sequence[int], name: str) -> list[str]:
@@ -92,9 +133,12 @@ def _ids(values: Iterable[str | int | None], numbers: Sequence[int], name: str) 
 
 @cache
 def _decoder(
-    text_field: str, id_field: str, language_field: str | None, domain_field: str | None
+    text_field: str, id_field: str, language_field: str | None, domain_field: str | None, *, quoted: bool
 ) -> tuple[Callable[[bytes], Any], tuple[Any, Any, Any, Any]]:
-    """Return the decoder of a line into a record, and what gets text, id, language and domain out of the record."""
+    """Return the decoder of a line into a record, and what gets text, id, language and domain out of the record.
+
+    With `quoted`, the text stays as it stands in the file, quotes and all, and nobody has looked whether it is a string.
+    """
     tree: dict[str, Any] = {}
     paths: list[str | None] = []
     roles = {"text": text_field, "id": id_field, "language": language_field, "domain": domain_field}
@@ -113,7 +157,7 @@ def _decoder(
             if role == "id":
                 node.setdefault(leaf, "id")
             else:
-                node[leaf] = "string"
+                node[leaf] = "quoted" if quoted and role == "text" else "string"
         paths.append(".".join(_attribute(name) for name in [*path, leaf]) if field else None)
     if text_field in {language_field, domain_field}:
         raise InputError(f"field {text_field}: the text cannot be a label too")
@@ -143,6 +187,8 @@ def _struct(tree: dict[str, Any]) -> Any:
             )
         elif content == "id":
             entry = (_attribute(name), str | int | None, None)
+        elif content == "quoted":
+            entry = (_attribute(name), msgspec.Raw)
         else:
             entry = (_attribute(name), str)
         fields.append(entry)
@@ -154,7 +200,7 @@ def _judge_lines(
 ) -> tuple[list[Any], list[int], tuple[CorpusError, ...]]:
     """Return the records of the lines that are documents, their line numbers, and an error for each other line."""
     fields = (labels.text_field, labels.id_field, labels.language_field, labels.domain_field)
-    decode, getters = _decoder(*fields)
+    decode, getters = _decoder(*fields, quoted=False)
     records, numbers, errors = [], [], []
     offset = block.byte_offset
     for number, line in enumerate(lines, block.first_line):
@@ -240,7 +286,7 @@ def parquet_rows(block: Block, labels: Labels, *, stop: bool) -> Rows:
         good, errors = _judge_rows(block, columns, labels, stop=stop)
         chosen = {field: [values[row].decode() for row in good] for field, values in columns.items()}
     return Rows(
-        chosen[labels.text_field],
+        Texts.of(chosen[labels.text_field]),
         _ids((ids[row] for row in good), [block.first_line + row for row in good], block.file.name),
         chosen[labels.language_field] if labels.language_field else None,
         chosen[labels.domain_field] if labels.domain_field else None,
