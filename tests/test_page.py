@@ -207,6 +207,19 @@ def test_a_foreign_vocabulary_has_a_page_too(tiny):
     assert arithmetic_of(refusing) == "1 tokens + 1 ids without bytes = 2"
 
 
+def test_a_cut_is_shown_where_the_prefix_is_one_of_the_base(tiny):
+    table = count_texts(["the thing"], pattern=tiny.pattern, language="en", domain="x")
+    prefix = replace(tiny, name="prefix", tokens=(*tiny.tokens[:260], b"zz"), segments=(Segment("prefix", 0, 260),))
+    other = replace(tiny, name="other", tokens=(*tiny.tokens[:256], b"in"), segments=(Segment("prefix", 0, 257),))
+    cuts = [
+        page_of(each, [tiny, each], report([each], table, baseline=tiny), on="x", curves=curves_of(tiny, table))
+        for each in (prefix, other)
+    ]
+    assert [each.cut for each in cuts] == [260, None]
+    assert "This vocabulary keeps 260." in page_html(cuts[0], {}).decode()
+    assert "This vocabulary is no such cut" in page_html(cuts[1], {}).decode()
+
+
 def test_a_plan_becomes_the_frontier():
     split = {"prefix": 10, "learned": 5, "bytes_per_token": 2.0}
     other = {"prefix": 12, "learned": 3, "bytes_per_token": 1.5}

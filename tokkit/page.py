@@ -129,7 +129,7 @@ class Page:
         inputs: role, name and sha256 of what was read.
         steps: name and options of each step of the provenance.
         curves: bytes per token at every prefix size; empty where they were not computed.
-        cut: the prefix size that was chosen; None where there is none.
+        cut: how many of the first baseline's first tokens are the vocabulary's first; None where it keeps others of them.
         frontier: splits of the planned total; empty where there is no plan.
         suspects: the audit's findings, worst first; None where there was no audit.
     """
@@ -201,7 +201,7 @@ def page_of(
         tuple(inputs),
         tuple((str(step.get("step", "")), _options_of(step)) for step in provenance),
         tuple(curves),
-        next((len(segment) for segment in segments if segment.name == "prefix"), None),
+        _cut_of(subject, ordered[0]),
         tuple(frontier),
         None if suspects is None else tuple(suspects),
     )
@@ -270,6 +270,14 @@ def leading_scripts(profiles: Sequence[Profile]) -> list[str]:
             if name != OTHERS:
                 most[name] = max(most.get(name, 0), number)
     return sorted(most, key=lambda name: (-most[name], name))[:MOST_SCRIPTS]
+
+
+def _cut_of(subject: Vocabulary | ForeignVocabulary, base: Vocabulary | ForeignVocabulary) -> int | None:
+    """Return the prefix size of a vocabulary whose prefix is one of the base; a selection of other tokens has no cut."""
+    if isinstance(subject, ForeignVocabulary) or isinstance(base, ForeignVocabulary):
+        return None
+    size = next((segment.stop for segment in subject.segments if segment.name == "prefix" and not segment.start), 0)
+    return size if size and subject.tokens[:size] == base.tokens[:size] else None
 
 
 def _segment_view(tokens: Sequence[bytes], segment: Segment) -> SegmentView:

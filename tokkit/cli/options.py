@@ -179,9 +179,6 @@ OptionalOn = Annotated[
     list[str] | None,
     typer.Option("--on", metavar="COUNTS|CORPUS", help="What to measure on; repeatable."),
 ]
-Baseline = Annotated[
-    str, typer.Option("--baseline", metavar="VOCAB", help="The vocabulary that others are compared with.")
-]
 Baselines = Annotated[
     str,
     typer.Option(

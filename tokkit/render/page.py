@@ -107,8 +107,10 @@ def _plan(page: Page) -> str:
     said = []
     if page.curves:
         said.append("Each curve is exact at every size: the same text, cut with the first N tokens of the base alone.")
-    if page.cut is not None:
-        said.append(f"This vocabulary keeps {page.cut:,}.")
+        if page.cut is None:
+            said.append("This vocabulary is no such cut: it keeps other tokens of the base than the first.")
+        else:
+            said.append(f"This vocabulary keeps {page.cut:,}.")
     if page.frontier:
         best = max(page.frontier, key=lambda split: split.bytes_per_token)
         said.append(

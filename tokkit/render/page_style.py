@@ -52,7 +52,7 @@ caption{text-align:left;color:var(--muted);padding:0 0 .5rem}
 caption span{position:sticky;left:0;display:inline-block;max-width:min(75ch,calc(100vw - 62px))}
 th,td{padding:.28rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{vertical-align:bottom;font-size:.85rem;color:var(--muted);font-weight:600}
-tbody th{font-weight:400;white-space:nowrap}
+tbody th{font-weight:400;white-space:nowrap;position:sticky;left:0;background:var(--paper)}
 thead th{white-space:nowrap}
 .sum th,.sum td{font-weight:600;background:var(--ground)}
 .sub th{padding-left:1.4rem;color:var(--muted)}
@@ -66,7 +66,6 @@ td.measure{white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,350px),1fr));gap:18px;margin-top:12px}
 figure{margin:0;break-inside:avoid}
 figure svg{display:block;width:100%;max-width:520px;height:auto}
-figure svg text{font-family:inherit}
 .tokens{white-space:pre-wrap;line-height:1.9;word-break:break-all}
 .tokens bdi{background:var(--one);border-radius:3px;padding:.12em .06em;-webkit-box-decoration-break:clone;
 box-decoration-break:clone;margin-right:1px;unicode-bidi:isolate}
@@ -102,7 +101,7 @@ thead th.n{max-width:76px}
 .stack thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 .stack tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
 .stack th,.stack td{display:block;border:0;padding:.05rem 0;text-align:left}
-.stack tbody th{font-weight:600}
+.stack tbody th{font-weight:600;position:static}
 .stack td::before{content:attr(data-label) ": ";color:var(--muted);font-size:.85rem}
 }
 @media print{
