@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.encode import NO_RANK, _pop, _push, pair_rank
+from tokkit.kernels.encode import NO_RANK, pair_rank, pop, push
 from tokkit.kernels.jit import kernel
 from tokkit.kernels.strings import find_bytes
 
@@ -71,7 +71,7 @@ def add_running_maxima(
         for i in range(n_symbols - 1):
             ranks[i] = pair_rank(symbols[i], symbols[i + 1], pairs)
             if ranks[i] != NO_RANK:
-                size = _push(heap, size, (np.uint64(ranks[i]) << np.uint64(32)) | np.uint64(i))
+                size = push(heap, size, (np.uint64(ranks[i]) << np.uint64(32)) | np.uint64(i))
         if n_symbols:
             ranks[n_symbols - 1] = NO_RANK
         whole = find_bytes(data, start, starts[row + 1], token_data, token_starts, token_slots)
@@ -80,7 +80,7 @@ def add_running_maxima(
         while size > 0:
             rank = np.int32(heap[0] >> np.uint64(32))
             at = np.int64(heap[0] & np.uint64(0xFFFFFFFF))
-            size = _pop(heap, size)
+            size = pop(heap, size)
             if ranks[at] != rank:
                 continue
             highest = max(highest, rank)
@@ -98,11 +98,11 @@ def add_running_maxima(
                 before[following] = at
                 ranks[at] = pair_rank(rank, symbols[following], pairs)
                 if ranks[at] != NO_RANK:
-                    size = _push(heap, size, (np.uint64(ranks[at]) << np.uint64(32)) | np.uint64(at))
+                    size = push(heap, size, (np.uint64(ranks[at]) << np.uint64(32)) | np.uint64(at))
             previous = before[at]
             if previous >= 0:
                 ranks[previous] = pair_rank(symbols[previous], rank, pairs)
                 if ranks[previous] != NO_RANK:
-                    size = _push(heap, size, (np.uint64(ranks[previous]) << np.uint64(32)) | np.uint64(previous))
+                    size = push(heap, size, (np.uint64(ranks[previous]) << np.uint64(32)) | np.uint64(previous))
         if whole >= 0:
             merges[whole] += counts[row] * (left - 1)

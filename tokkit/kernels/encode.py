@@ -147,7 +147,8 @@ def merge_by_scan(
 
 
 @kernel
-def _push(heap: NDArray[np.uint64], size: int, value: np.uint64) -> int:
+def push(heap: NDArray[np.uint64], size: int, value: np.uint64) -> int:
+    """Put a value on a heap of `size` values with the lowest at its root, return the new size."""
     child = size
     while child > 0:
         parent = (child - 1) >> 1
@@ -160,7 +161,7 @@ def _push(heap: NDArray[np.uint64], size: int, value: np.uint64) -> int:
 
 
 @kernel
-def _pop(heap: NDArray[np.uint64], size: int) -> int:
+def pop(heap: NDArray[np.uint64], size: int) -> int:
     """Take the root off (the caller has read it), return the new size."""
     size -= 1
     value = heap[size]
@@ -201,11 +202,11 @@ def merge_by_heap(
         after[i] = i + 1
         before[i] = i - 1
         if i + 1 < n_symbols and ranks[i] < limit:
-            size = _push(heap, size, (np.uint64(ranks[i]) << np.uint64(32)) | np.uint64(i))
+            size = push(heap, size, (np.uint64(ranks[i]) << np.uint64(32)) | np.uint64(i))
     while size > 0:
         rank = np.int32(heap[0] >> np.uint64(32))
         at = np.int64(heap[0] & np.uint64(0xFFFFFFFF))
-        size = _pop(heap, size)
+        size = pop(heap, size)
         if ranks[at] != rank:
             continue
         gone = after[at]
@@ -218,12 +219,12 @@ def merge_by_heap(
             before[following] = at
             ranks[at] = pair_rank(rank, symbols[following], pairs)
             if ranks[at] < limit:
-                size = _push(heap, size, (np.uint64(ranks[at]) << np.uint64(32)) | np.uint64(at))
+                size = push(heap, size, (np.uint64(ranks[at]) << np.uint64(32)) | np.uint64(at))
         previous = before[at]
         if previous >= 0:
             ranks[previous] = pair_rank(symbols[previous], rank, pairs)
             if ranks[previous] < limit:
-                size = _push(heap, size, (np.uint64(ranks[previous]) << np.uint64(32)) | np.uint64(previous))
+                size = push(heap, size, (np.uint64(ranks[previous]) << np.uint64(32)) | np.uint64(previous))
     kept = 0
     at = 0
     while at < n_symbols:
