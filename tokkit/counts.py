@@ -11,11 +11,12 @@ import numpy as np
 
 import tokkit
 from tokkit import corpus
+from tokkit.corpus_blocks import sample_key
 from tokkit.counts_file import is_counts_table, load, save
+from tokkit.counts_folds import dealt, require_folds, unfolded
 from tokkit.counts_processes import Job, count_in_processes
 from tokkit.counts_table import (
     Counter,
-    Counters,
     CountsTable,
     Slice,
     SliceCounts,
@@ -86,7 +87,7 @@ def count_texts(
 
 
 def combine(tables: Sequence[CountsTable]) -> CountsTable:
-    """Return one table with the counts and totals of several added up.
+    """Return one table with the counts and totals of several added up; folds stay apart where all have as many.
 
     Raises:
         InputError: no table.
@@ -108,9 +109,10 @@ def combine(tables: Sequence[CountsTable]) -> CountsTable:
                 f"counts tables were cut by different patterns: {tables[0].pattern} and {table.pattern}",
                 "count the corpus again with one --pattern",
             )
-    parts = [part for table in tables for part in parts_of(table)]
+    folds = tables[0].folds if all(table.folds == tables[0].folds for table in tables) else 0
+    parts = [part for table in tables for part in parts_of(table if folds else unfolded(table))]
     provenance = {"step": "combine", "tables": [dict(table.provenance) for table in tables]}
-    return table_of(added_up(parts), tables[0].pattern, provenance)
+    return table_of(added_up(parts), tables[0].pattern, provenance, folds)
 
 
 def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
@@ -118,7 +120,7 @@ def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
 
     Each slice's counts, documents and totals are multiplied by one whole number, so that the table stays exact and linear:
     the slice with the smallest factor by 100, the others in proportion, which holds the shares to half a per cent. A slice
-    with weight 0 is left out.
+    with weight 0 is left out. Folds are added up.
 
     Args:
         table: the table.
@@ -128,6 +130,7 @@ def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
     Raises:
         InputError: a slice without a weight, a name that fits no slice, a negative weight, or nothing left.
     """
+    table = unfolded(table)
     shares = slice_weights(table.slices, weights)
     ratios = {part.key: shares[part.key] / part.bytes for part in table.slices if shares[part.key] > 0 and part.bytes}
     if not ratios:
@@ -199,6 +202,7 @@ def count(
     on_error: OnError = "stop",
     sample: float = 1.0,
     max_bytes: int | None = None,
+    folds: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Counted:
     """Count the pretokens of a corpus; the table is the same for any number of jobs and any order of files.
@@ -213,6 +217,7 @@ def count(
         on_error: as for `tokkit.corpus.parse`.
         sample: as for `tokkit.corpus.parse`.
         max_bytes: as for `tokkit.corpus.batches`; one process counts then, because the end depends on the order.
+        folds: keep this many folds of documents apart, for intervals (`tokkit.counts_folds`); 0 for none.
         progress: called with the stored bytes read so far and in all (0 where not known).
 
     Raises:
@@ -220,7 +225,8 @@ def count(
         CorpusError: a document that cannot be read (`stop`), or a broken file.
     """
     pattern = pattern_of(pattern)
-    job = Job(labels, pattern, on_error, sample)
+    require_folds(folds)
+    job = Job(labels, pattern, on_error, sample, folds)
     total = 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
     if jobs == 0:
         cores = os.cpu_count() or 1
@@ -235,15 +241,16 @@ def count(
     provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": [file.name for file in files]}
     provenance |= {"sample": sample} if sample < 1 else {}
     provenance |= {"max_bytes": max_bytes} if max_bytes is not None else {}
+    provenance |= {"folds": folds} if folds else {}
     provenance |= {"skipped": len(skipped)} if skipped else {}
     skipped.sort(key=lambda error: (error.path, error.line or 0, error.byte_offset or 0))
-    return Counted(table_of(parts, pattern, provenance), tuple(skipped))
+    return Counted(table_of(added_up(parts), pattern, provenance, folds), tuple(skipped))
 
 
 def _count_here(
     files: Sequence[CorpusFile], job: Job, advance: Callable[[int], None] | None
 ) -> tuple[list[SliceCounts], list[CorpusError]]:
-    counters: Counters = {}
+    counters = job.counters()
     skipped: list[CorpusError] = []
     done = 0
     for file in files:
@@ -252,13 +259,19 @@ def _count_here(
             if advance:
                 advance(done + block.position)
         done += file.size or 0
-    return slices_of(counters), skipped
+    return job.slices(counters), skipped
 
 
 def _count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> tuple[list[SliceCounts], list[CorpusError]]:
-    counters: Counters = {}
+    counters = job.counters()
     skipped: list[CorpusError] = []
+    key: bytes | None = None
     for batch in corpus.batches(files, job.labels, on_error=job.on_error, sample=job.sample, max_bytes=max_bytes):
-        count_batch(counters, batch, job.pattern)
+        if not batch.continues:
+            key = None
+        for fold, part in dealt(batch, job.folds, key):
+            count_batch(counters[fold], part, job.pattern)
+        if job.folds and key is None and len(batch) == 1:  # what follows may go on with it, in the same fold
+            key = sample_key(batch.text)
         skipped += batch.skipped
-    return slices_of(counters), skipped
+    return job.slices(counters), skipped

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tokkit.counts_folds import unfolded
 from tokkit.counts_table import CountsTable, Slice, joined_starts
 from tokkit.errors import FormatError, InputError
 from tokkit.files import replacing
@@ -22,19 +23,22 @@ if TYPE_CHECKING:
 
 FORMAT = "tokkit-counts"
 VERSION = 1
+VERSION_WITH_FOLDS = 2
 _ROWS_AT_ONCE = 1 << 20
 
 
 def save(table: CountsTable, path: str | Path) -> None:
     """Write a counts table as zstd Parquet, atomically; the metadata hold the pattern and the totals of each slice.
 
-    Columns: language, domain (dictionary of strings), pretoken (binary), count, documents (int64).
+    Columns: language, domain (dictionary of strings), pretoken (binary), count, documents (int64), and fold (int8) where
+    folds are kept apart.
     """
     metadata = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION_WITH_FOLDS if table.folds else VERSION,
         "pattern": table.pattern,
-        "slices": [vars(part) for part in table.slices],
+        **({"folds": table.folds} if table.folds else {}),
+        "slices": [{key: value for key, value in vars(part).items() if value is not None} for part in table.slices],
         "provenance": dict(table.provenance),
     }
     schema = pa.schema(
@@ -44,11 +48,13 @@ def save(table: CountsTable, path: str | Path) -> None:
             ("pretoken", pa.binary()),
             ("count", pa.int64()),
             ("documents", pa.int64()),
+            *([("fold", pa.int8())] if table.folds else []),
         ],
         metadata={"tokkit": json.dumps(metadata, ensure_ascii=False)},
     )
     languages = _Labels.of([part.language for part in table.slices])
     domains = _Labels.of([part.domain for part in table.slices])
+    folds = np.array([part.fold or 0 for part in table.slices], np.int8)
     with (
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["language", "domain"]) as writer,
@@ -64,6 +70,7 @@ def save(table: CountsTable, path: str | Path) -> None:
                         _binary_array(table.data, table.starts[first : last + 1]),
                         pa.array(table.counts[first:last]),
                         pa.array(table.documents[first:last]),
+                        *([pa.array(folds[ids])] if table.folds else []),
                     ],
                     schema=schema,
                 )
@@ -105,8 +112,12 @@ def is_counts_table(path: str | Path) -> bool:
     return b"tokkit" in metadata
 
 
-def load(path: str | Path) -> CountsTable:
+def load(path: str | Path, *, folds: bool = False) -> CountsTable:
     """Read a counts table.
+
+    Args:
+        path: the file.
+        folds: keep the folds apart that the file has; else they are added up.
 
     Raises:
         FormatError: not a counts table, another version of the format, or a broken file.
@@ -124,14 +135,15 @@ def load(path: str | Path) -> CountsTable:
         metadata = None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise FormatError(f"{path}: a Parquet file, but not a counts table", "make one with `tokkit count`")
-    if metadata["version"] != VERSION:
-        raise FormatError(f"{path}: counts format version {metadata['version']}, this tokkit reads {VERSION}")
+    version = VERSION_WITH_FOLDS if "folds" in metadata else VERSION
+    if metadata["version"] != version:
+        raise FormatError(f"{path}: counts format version {metadata['version']}, this tokkit reads {version}")
     slices = tuple(Slice(**part) for part in metadata["slices"])
     pretokens = file["pretoken"].cast(pa.large_binary()).combine_chunks()
     chunks = pretokens.chunks if isinstance(pretokens, pa.ChunkedArray) else [pretokens]
     data, starts = _strings_of(chunks)
     counts = file["count"].to_numpy()
-    return CountsTable(
+    table = CountsTable(
         metadata["pattern"],
         slices,
         _slice_ids(file, slices),
@@ -140,7 +152,9 @@ def load(path: str | Path) -> CountsTable:
         np.ascontiguousarray(counts),
         np.ascontiguousarray(file["documents"].to_numpy()),
         metadata["provenance"],
+        metadata.get("folds", 0),
     )
+    return table if folds else unfolded(table)
 
 
 def _strings_of(chunks: Sequence[pa.Array]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -159,7 +173,9 @@ def _slice_ids(file: pa.Table, slices: Sequence[Slice]) -> NDArray[np.int32]:
     """Return the slice of each row: rows are sorted by slice, so the language and domain change where the slice does."""
     languages = file["language"].cast(pa.string()).combine_chunks().dictionary_encode()
     domains = file["domain"].cast(pa.string()).combine_chunks().dictionary_encode()
-    by_key = {part.key: number for number, part in enumerate(slices)}
+    by_key: dict[tuple[str, str], int] = {}  # the first of its folds, which lie side by side
+    for number, part in enumerate(slices):
+        by_key.setdefault(part.key, number)
     languages = languages.chunk(0) if isinstance(languages, pa.ChunkedArray) else languages
     domains = domains.chunk(0) if isinstance(domains, pa.ChunkedArray) else domains
     n_domains = max(len(domains.dictionary), 1)
@@ -169,4 +185,9 @@ def _slice_ids(file: pa.Table, slices: Sequence[Slice]) -> NDArray[np.int32]:
         for j, domain in enumerate(domains.dictionary.to_pylist()):
             lookup[i * n_domains + j] = by_key.get((language, domain), -1)
     ids: NDArray[np.int32] = lookup[codes]
+    if "fold" in file.column_names:
+        place = np.zeros((len(slices), 128), np.int32)  # of a fold behind the first that its slice has
+        for number, part in enumerate(slices):
+            place[by_key[part.key], part.fold or 0] = number - by_key[part.key]
+        ids += place[ids, file["fold"].to_numpy()]
     return ids

@@ -13,6 +13,8 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from tokkit import corpus
+from tokkit.corpus_blocks import sample_key
+from tokkit.counts_folds import dealt
 from tokkit.counts_table import Counters, SliceCounts, added_up, count_batch, slices_of
 from tokkit.errors import TokkitError
 
@@ -32,12 +34,26 @@ class Job:
     pattern: str
     on_error: OnError
     sample: float
+    folds: int = 0
 
-    def count(self, block: Block, counters: Counters) -> list[CorpusError]:
-        """Parse a block, count it into the counters, and return why documents of it were left out."""
+    def counters(self) -> list[Counters]:
+        """Return empty counters, for each fold its own."""
+        return [{} for _ in range(max(self.folds, 1))]
+
+    def count(self, block: Block, counters: list[Counters]) -> list[CorpusError]:
+        """Parse a block, count it into the counters of its folds, and return why documents of it were left out."""
         batch = corpus.parse(block, self.labels, on_error=self.on_error, sample=self.sample)
-        count_batch(counters, batch, self.pattern)
+        one = self.folds and block.file.kind == "text"
+        key = (block.sample_key or sample_key(block.data)) if one else None
+        for fold, part in dealt(batch, self.folds, key):
+            count_batch(counters[fold], part, self.pattern)
         return list(batch.skipped)
+
+    def slices(self, counters: list[Counters]) -> list[SliceCounts]:
+        """Return what was counted, sorted by slice within each fold."""
+        if not self.folds:
+            return slices_of(counters[0])
+        return [part for fold, each in enumerate(counters) for part in slices_of(each, fold)]
 
 
 @dataclass
@@ -155,13 +171,13 @@ def _killed() -> TokkitError:
 def _work(pipe: Connection, job: Job) -> None:
     """Count blocks until None comes, then send the tables: the other side of `count_in_processes`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
-    counters: Counters = {}
+    counters = job.counters()
     skipped: list[CorpusError] = []
     try:
         pipe.send("ready")
         while (block := pipe.recv()) is not None:
             skipped += job.count(block, counters)
             pipe.send("ready")
-        pipe.send((slices_of(counters), skipped))
+        pipe.send((job.slices(counters), skipped))
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to raise it
         pipe.send(error)

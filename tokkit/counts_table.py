@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Slice:
-    """One (language, domain) of a corpus with its totals; `bytes` are those of the text in UTF-8."""
+    """One (language, domain) of a corpus with its totals; `bytes` are those of the text in UTF-8.
+
+    `fold` is the number of the fold in a table whose folds are kept apart, else None.
+    """
 
     language: str
     domain: str
     documents: int
     characters: int
     bytes: int
+    fold: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -47,13 +51,14 @@ class CountsTable:
 
     Attributes:
         pattern: the split pattern that cut the pretokens.
-        slices: the slices, sorted by language and domain.
+        slices: the slices, sorted by language and domain (and fold, where folds are kept apart).
         slice_ids: int32[n], the slice of each row.
         data: uint8, the bytes of all pretokens.
         starts: int64[n + 1], where each pretoken starts in `data`.
         counts: int64[n], how often the pretoken occurs in its slice.
         documents: int64[n], in how many documents of its slice it occurs.
         provenance: JSON object: how the table was made.
+        folds: how many folds are kept apart (`tokkit.counts_folds`); 0 where each language and domain is one slice.
     """
 
     pattern: str
@@ -64,6 +69,7 @@ class CountsTable:
     counts: NDArray[np.int64]
     documents: NDArray[np.int64]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    folds: int = 0
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -77,6 +83,20 @@ class CountsTable:
     def n_bytes(self) -> int:
         """The bytes of text that were counted."""
         return sum(part.bytes for part in self.slices)
+
+    @property
+    def totals(self) -> tuple[Slice, ...]:
+        """The totals of each language and domain: those of the slices, folds added up."""
+        whole: dict[tuple[str, str], Slice] = {}
+        for part in self.slices:
+            known = whole.get(part.key, Slice(*part.key, 0, 0, 0))
+            whole[part.key] = Slice(
+                *part.key,
+                known.documents + part.documents,
+                known.characters + part.characters,
+                known.bytes + part.bytes,
+            )
+        return tuple(whole.values())
 
 
 _LARGE = 1 << 18  # slots, which are 8 MB: below, a table that grows does so fourfold
@@ -236,16 +256,16 @@ class SliceCounts:
     rows: Rows
 
 
-def slices_of(counters: Counters) -> list[SliceCounts]:
+def slices_of(counters: Counters, fold: int | None = None) -> list[SliceCounts]:
     """Return what was counted, sorted by slice."""
     return [
-        SliceCounts(Slice(*key, counter.documents, counter.characters, counter.bytes), counter.rows())
+        SliceCounts(Slice(*key, counter.documents, counter.characters, counter.bytes, fold), counter.rows())
         for key, counter in sorted(counters.items())
     ]
 
 
-def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str, Any]) -> CountsTable:
-    """Return the table of slices that are sorted by language and domain."""
+def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str, Any], folds: int = 0) -> CountsTable:
+    """Return the table of slices that are sorted by language and domain (and fold)."""
     return CountsTable(
         pattern,
         tuple(part.totals for part in parts),
@@ -255,6 +275,7 @@ def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str
         np.concatenate([part.rows.counts for part in parts]) if parts else np.empty(0, np.int64),
         np.concatenate([part.rows.documents for part in parts]) if parts else np.empty(0, np.int64),
         provenance,
+        folds,
     )
 
 
@@ -297,10 +318,10 @@ def merged_rows(table: CountsTable) -> Rows:
 
 
 def added_up(parts: Sequence[SliceCounts]) -> list[SliceCounts]:
-    """Return one part a slice, sorted by language and domain; rows and totals of the same slice are added up."""
-    by_key: dict[tuple[str, str], list[SliceCounts]] = {}
+    """Return one part a slice (and fold), sorted by language and domain; rows and totals of the same one are added up."""
+    by_key: dict[tuple[str, str, int], list[SliceCounts]] = {}
     for part in parts:
-        by_key.setdefault(part.totals.key, []).append(part)
+        by_key.setdefault((*part.totals.key, part.totals.fold or 0), []).append(part)
     return [_added_up(by_key[key]) for key in sorted(by_key)]
 
 
@@ -312,6 +333,7 @@ def _added_up(parts: Sequence[SliceCounts]) -> SliceCounts:
         sum(part.totals.documents for part in parts),
         sum(part.totals.characters for part in parts),
         sum(part.totals.bytes for part in parts),
+        parts[0].totals.fold,
     )
     ends = np.cumsum([part.rows.counts.size for part in parts]).tolist()
     rows = summed(

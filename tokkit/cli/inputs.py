@@ -157,6 +157,7 @@ def counted(
     sample: float = 1.0,
     max_bytes: int | None = None,
     on_error: OnError = "stop",
+    folds: int = 0,
     quiet: bool = False,
 ) -> Counted:
     """Return one counts table of a corpus, whose arguments may be counts tables themselves.
@@ -169,7 +170,11 @@ def counted(
     from tokkit.render.progress import progress
 
     paths = [argument for argument in arguments if not counts.is_counts_table(argument)]
-    tables = [counts.load(argument) for argument in arguments if argument not in paths]
+    tables = [counts.load(argument, folds=folds > 0) for argument in arguments if argument not in paths]
+    if any(table.folds != folds for table in tables):
+        raise MismatchError(
+            f"a counts table does not have {folds} folds", f"count its corpus again with --folds {folds}"
+        )
     wanted = pattern_of(pattern) if pattern else tables[0].pattern if tables else pattern_of("cl100k_base")
     if any(table.pattern != wanted for table in tables):
         raise MismatchError(
@@ -187,6 +192,7 @@ def counted(
                 on_error=on_error,
                 sample=sample,
                 max_bytes=max_bytes,
+                folds=folds,
                 progress=advance,
             )
         tables.append(result.table)

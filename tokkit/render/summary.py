@@ -116,9 +116,11 @@ def of_renaming(names: Mapping[str, str], vocabulary: Vocabulary) -> Summary:
 
 def of_counts(table: CountsTable, skipped: Sequence[CorpusError], weighed: CountsTable | None = None) -> Summary:
     """Return what `count` counted, in all and for each slice, what it skipped, and by how much it was weighed."""
-    documents = sum(part.documents for part in table.slices)
+    documents = sum(part.documents for part in table.totals)
     size = f"{talk.counted(documents, 'document')}, {talk.size(table.n_bytes)}"
-    lines = [f"counted {size}, in {talk.counted(len(table.slices), 'slice')}: {talk.counted(len(table), 'row')}"]
+    lines = [f"counted {size}, in {talk.counted(len(table.totals), 'slice')}: {talk.counted(len(table), 'row')}"]
+    if table.folds:
+        lines[0] += f", in {table.folds} folds"
     if skipped:
         lines.append(f"skipped {talk.counted(len(skipped), 'document')}:")
         lines += [f"  {error}" for error in skipped[:FIRST]] + ["  ..."] * (len(skipped) > FIRST)
@@ -126,12 +128,13 @@ def of_counts(table: CountsTable, skipped: Sequence[CorpusError], weighed: Count
         totals = {part.key: part for part in weighed.slices}
         factors = [
             (part.name, totals[part.key].bytes // part.bytes if part.key in totals and part.bytes else 0)
-            for part in table.slices
+            for part in table.totals
         ]
         lines.append(f"counts multiplied: {', '.join(f'{name} by {factor:,}' for name, factor in factors)}")
     document = {
         "pattern": table.pattern,
         "rows": len(table),
+        "folds": table.folds,
         "slices": [
             {
                 "language": part.language,
@@ -140,7 +143,7 @@ def of_counts(table: CountsTable, skipped: Sequence[CorpusError], weighed: Count
                 "characters": part.characters,
                 "bytes": part.bytes,
             }
-            for part in table.slices
+            for part in table.totals
         ],
         "factors": None if weighed is None else dict(factors),
         "skipped": [{"file": error.path, "line": error.line, "byte": error.byte_offset} for error in skipped],
