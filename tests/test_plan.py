@@ -152,3 +152,11 @@ def test_the_verb_writes_a_recipe_that_build_takes(base, table, tmp_path, capsys
     assert main([*words, "--seed", "600", "-q", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["best"]["prefix"] + document["best"]["learned"] + document["spares"] == 992
+
+
+def test_the_verb_writes_no_recipe_that_learns_from_an_uncounted_corpus(tmp_path, capsys):
+    text, output = tmp_path / "text.txt", tmp_path / "plan.toml"
+    text.write_text("我们训练模型。" * 20, "utf-8")
+    assert main(["plan", "--on", str(text), "--size", "600", "-q", "-o", str(output)]) == 2
+    assert "to learn from a counts table, and --on is a corpus" in capsys.readouterr().err
+    assert not output.exists()

@@ -136,6 +136,16 @@ def test_the_verb_writes_a_lawful_vocabulary_and_tells_what_each_slice_gains(tab
     capsys.readouterr()
 
 
+def test_the_verb_selects_by_a_corpus_as_by_its_counts(tmp_path, capsys):
+    text, counted = tmp_path / "text.txt", tmp_path / "text.parquet"
+    text.write_text("the cat sat on the mat. " * 20, "utf-8")
+    assert main(["count", str(text), "--jobs", "1", "-q", "-o", str(counted)]) == 0
+    words = ["select", "cl100k_base", "--size", "300", "--by", "usage", "-o", str(tmp_path / "chosen.tiktoken")]
+    told = [(main([*words, "--on", str(on)]), capsys.readouterr()) for on in (text, counted)]
+    assert told[0] == told[1]
+    assert told[0][0] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

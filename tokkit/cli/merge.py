@@ -32,10 +32,7 @@ def run(
         list[str] | None,
         typer.Option("--from", metavar="VOCAB", help="A tokenizer of any format to take tokens from; repeatable."),
     ] = None,
-    on: Annotated[
-        list[str] | None,
-        typer.Option("--on", metavar="COUNTS|CORPUS", help="Choose donors' tokens by what they save; repeatable."),
-    ] = None,
+    on: options.OptionalOn = None,
     size: options.OptionalSize = None,
     script: options.Script = None,
     language: options.Language = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tokkit.cli import inputs, options, outputs
+from tokkit.errors import InputError
 
 
 def run(
@@ -16,7 +17,7 @@ def run(
         str, typer.Argument(metavar="[VOCAB]", help="The vocabulary to start from; cl100k_base by default.")
     ] = "cl100k_base",
     *,
-    on: Annotated[list[str], typer.Option("--on", metavar="COUNTS", help="Counts to measure on; repeatable.")],
+    on: options.On,
     size: options.Size,
     learn_from: Annotated[
         list[str] | None,
@@ -45,7 +46,8 @@ def run(
     Example:
       tokkit plan --on heldout.parquet --learn-from zh.parquet --size 92544 -o plan.toml
     """
-    from tokkit.counts import combine, load, slice_weights
+    from tokkit.corpus import Labels
+    from tokkit.counts import combine, is_counts_table, load, slice_weights
     from tokkit.files import write_atomically
     from tokkit.plan import plan
     from tokkit.plan_recipe import recipe_of
@@ -56,7 +58,12 @@ def run(
         outputs.check(output, ".toml")
     shares = inputs.weights(weights)
     start = inputs.vocabulary(base, pattern)
-    table = combine([load(path) for path in on])
+    table = inputs.counted(on, Labels(), pattern=start.pattern, jobs=0, quiet=quiet).table
+    if output is not None and not learn_from and not all(is_counts_table(path) for path in on):
+        raise InputError(
+            "the recipe is to learn from a counts table, and --on is a corpus",
+            "count it with `tokkit count` first, or name what to learn from with --learn-from",
+        )
     with progress("planning", "learnings", quiet=quiet) as advance:
         found = plan(
             start,

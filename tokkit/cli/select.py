@@ -31,9 +31,7 @@ def run(
     drop_partial_utf8: options.DropPartial = False,
     fill: options.Fill = False,
     by: Annotated[By, typer.Option("--by", metavar="rank|usage", help="Which tokens stay.")] = By.RANK,
-    on: Annotated[
-        list[str] | None, typer.Option("--on", metavar="COUNTS", help="Counts of the uses, for --by usage; repeatable.")
-    ] = None,
+    on: options.OptionalOn = None,
     weights: options.Weights = None,
     protect_prefix: Annotated[
         int, typer.Option("--protect-prefix", metavar="K", min=0, help="Ranks below K stay, used or not.")
@@ -50,9 +48,9 @@ def run(
 
     --size is the cut; a filter leaves fewer tokens, unless --fill goes on until
     that many are kept. The 256 bytes stay, and a token whose parts were dropped
-    goes too. --by usage keeps instead the --size tokens that the counts --on
-    need most, and tells what each slice gains or loses against the prefix;
-    --protect-prefix guards text that the counts lack. Costs a few seconds.
+    goes too. --by usage keeps instead the --size tokens that the text of --on
+    needs most, and tells what each slice gains or loses against the prefix;
+    --protect-prefix guards text that --on lacks. Costs a few seconds.
 
     Example:
       tokkit select cl100k_base --size 60004 -o base.tiktoken
@@ -99,16 +97,19 @@ def _by_usage(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from tokkit.counts import combine, load, slice_weights
+    from tokkit.corpus import Labels
+    from tokkit.counts import slice_weights
     from tokkit.formats.tiktoken import save
     from tokkit.render import usage as rendering
     from tokkit.usage import select_by_usage
 
     if not on:
-        raise InputError("--by usage needs counts", "add --on COUNTS, which `tokkit count` makes")
+        raise InputError(
+            "--by usage needs counts", "add --on with a counts table, which `tokkit count` makes, or a corpus"
+        )
     shares = inputs.weights(weights)
     start = inputs.vocabulary(base, pattern)
-    table = combine([load(path) for path in on])
+    table = inputs.counted(on, Labels(), pattern=start.pattern, jobs=0, quiet=quiet).table
     chosen = select_by_usage(
         start,
         size,
