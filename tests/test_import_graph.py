@@ -40,8 +40,9 @@ ROOMS = {
     "kernels": room("kernels.*", "numpy numba llvmlite"),
     "reference": room("reference", "regex"),
     "corpus": room("corpus*", "numpy pyarrow msgspec", "errors kernels"),
+    "clean": room("dedup* language", "numpy datasketch pycld2", "corpus errors"),
     "pretokenize": room("pretokenize", "numpy regex", "errors kernels unicode"),
-    "counts": room("counts*", "numpy pyarrow", "corpus errors files kernels pretokenize tool"),
+    "counts": room("counts*", "numpy pyarrow", "clean corpus errors files kernels pretokenize tool"),
     "vocabulary": room("vocabulary", "", "errors"),
     "foreign": room("foreign", "", "errors"),
     "encode": room("encode", "numpy regex", "counts errors kernels pretokenize vocabulary"),
@@ -56,7 +57,7 @@ ROOMS = {
     "formats": room("formats.*", "sentencepiece tokenizers", "display errors files foreign tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "origin": room("origin", "", "bases errors steps vocabulary"),
-    "plan": room("plan", "numpy", "counts curves errors kernels steps unicode vocabulary"),
+    "plan": room("plan plan_ground", "numpy", "counts curves errors kernels steps unicode vocabulary"),
     "conformance": room(
         "conformance*",
         "gguf llama_cpp regex sentencepiece tiktoken tokenizers transformers",
@@ -101,6 +102,7 @@ TYPES_OF = {
     "render": {
         "anatomy",
         "audit",
+        "clean",
         "conformance",
         "counts",
         "curves",

@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tokkit
-from tokkit import corpus
-from tokkit.corpus_blocks import sample_key
+from tokkit.corpus_processes import work_on
 from tokkit.counts_file import is_counts_table, load, save
-from tokkit.counts_folds import dealt, require_folds, unfolded
-from tokkit.counts_processes import Job, count_in_processes
+from tokkit.counts_folds import require_folds, unfolded
+from tokkit.counts_processes import Job, count_up_to
 from tokkit.counts_table import (
     Counter,
     CountsTable,
     Slice,
-    SliceCounts,
     added_up,
-    count_batch,
     parts_of,
     slices_of,
     table_of,
 )
+from tokkit.dedup import METHOD, Signer, find_duplicates
 from tokkit.errors import InputError, MismatchError
 from tokkit.kernels.sort import gather_strings
 from tokkit.pretokenize import pattern_of
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tokkit.corpus import CorpusFile, Labels, OnError
+    from tokkit.dedup import Duplicates
     from tokkit.errors import CorpusError
 
 __all__ = [
@@ -55,10 +54,20 @@ _BYTES_A_PROCESS = 16_000_000  # stored bytes that take about as long to count a
 
 @dataclass(frozen=True)
 class Counted:
-    """A counts table, and why documents were left out on the way (`on_error="skip"`)."""
+    """A counts table, and what happened to documents on the way.
+
+    Attributes:
+        table: the counts table.
+        skipped: why documents could not be read (`on_error="skip"`).
+        duplicates: the near-duplicates that were left out; None where they were not looked for.
+        labelled: documents and bytes of each language that was told of documents without one, `und` included; None where
+            languages were not looked for.
+    """
 
     table: CountsTable
     skipped: tuple[CorpusError, ...]
+    duplicates: Duplicates | None = None
+    labelled: Mapping[str, tuple[int, int]] | None = None
 
 
 def count_texts(
@@ -203,6 +212,8 @@ def count(
     sample: float = 1.0,
     max_bytes: int | None = None,
     folds: int = 0,
+    dedup: bool = False,
+    detect_language: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Counted:
     """Count the pretokens of a corpus; the table is the same for any number of jobs and any order of files.
@@ -218,60 +229,55 @@ def count(
         sample: as for `tokkit.corpus.parse`.
         max_bytes: as for `tokkit.corpus.batches`; one process counts then, because the end depends on the order.
         folds: keep this many folds of documents apart, for intervals (`tokkit.counts_folds`); 0 for none.
+        dedup: leave near-duplicates out (`tokkit.dedup`), which reads the corpus twice.
+        detect_language: label documents whose language is `und` (`tokkit.language`).
         progress: called with the stored bytes read so far and in all (0 where not known).
 
     Raises:
-        InputError: unknown pattern, or an option out of range.
+        InputError: unknown pattern, an option out of range, a package that is not installed, or stdin with `dedup`.
         CorpusError: a document that cannot be read (`stop`), or a broken file.
     """
     pattern = pattern_of(pattern)
     require_folds(folds)
-    job = Job(labels, pattern, on_error, sample, folds)
     total = 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
     if jobs == 0:
         cores = os.cpu_count() or 1
         jobs = min(cores, 1 + total // _BYTES_A_PROCESS) if total else cores
-    advance = None if progress is None else lambda done: progress(done, total)
+    passes = 2 if dedup else 1  # of equal weight in what progress says, though the first takes longer
+    advance = None if progress is None else lambda done: progress(done, passes * total)
+    duplicates = None
+    if dedup:
+        signer = Signer(labels, on_error, sample, detect_language)
+        duplicates = find_duplicates(files, signer, jobs=jobs, max_bytes=max_bytes, advance=advance)
+    job = Job(labels, pattern, on_error, sample, folds, detect_language, duplicates)
     if max_bytes is not None:
-        parts, skipped = _count_up_to(files, job, max_bytes)
-    elif jobs == 1:
-        parts, skipped = _count_here(files, job, advance)
+        parts = [count_up_to(files, job, max_bytes)]
     else:
-        parts, skipped = count_in_processes(files, job, jobs, advance)
+        second = None if progress is None else lambda done: progress((passes - 1) * total + done, passes * total)
+        parts = work_on(files, job, jobs, second)
     provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": [file.name for file in files]}
     provenance |= {"sample": sample} if sample < 1 else {}
     provenance |= {"max_bytes": max_bytes} if max_bytes is not None else {}
     provenance |= {"folds": folds} if folds else {}
+    provenance |= {"dedup": METHOD | {"dropped": len(duplicates.dropped)}} if duplicates else {}
+    provenance |= {"language": "auto"} if detect_language else {}
+    skipped = [error for part in parts for error in part.skipped]
     provenance |= {"skipped": len(skipped)} if skipped else {}
     skipped.sort(key=lambda error: (error.path, error.line or 0, error.byte_offset or 0))
-    return Counted(table_of(added_up(parts), pattern, provenance, folds), tuple(skipped))
+    slices = added_up([each for part in parts for each in part.slices])
+    table = table_of(slices, pattern, provenance, folds)
+    labelled = _labelled([part.labelled for part in parts]) if detect_language else None
+    return Counted(table, tuple(skipped), duplicates, labelled)
 
 
-def _count_here(
-    files: Sequence[CorpusFile], job: Job, advance: Callable[[int], None] | None
-) -> tuple[list[SliceCounts], list[CorpusError]]:
-    counters = job.counters()
-    skipped: list[CorpusError] = []
-    done = 0
-    for file in files:
-        for block in corpus.blocks(file):
-            skipped += job.count(block, counters)
-            if advance:
-                advance(done + block.position)
-        done += file.size or 0
-    return job.slices(counters), skipped
-
-
-def _count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> tuple[list[SliceCounts], list[CorpusError]]:
-    counters = job.counters()
-    skipped: list[CorpusError] = []
-    key: bytes | None = None
-    for batch in corpus.batches(files, job.labels, on_error=job.on_error, sample=job.sample, max_bytes=max_bytes):
-        if not batch.continues:
-            key = None
-        for fold, part in dealt(batch, job.folds, key):
-            count_batch(counters[fold], part, job.pattern)
-        if job.folds and key is None and len(batch) == 1:  # what follows may go on with it, in the same fold
-            key = sample_key(batch.text)
-        skipped += batch.skipped
-    return job.slices(counters), skipped
+def _labelled(tallies: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, tuple[int, int]]:
+    """Add up the documents and bytes of each language, and sort them by language."""
+    languages = sorted({language for tally in tallies for language in tally})
+    none = (0, 0)
+    return {
+        language: (
+            sum(tally.get(language, none)[0] for tally in tallies),
+            sum(tally.get(language, none)[1] for tally in tallies),
+        )
+        for language in languages
+    }

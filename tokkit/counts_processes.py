@@ -1,183 +1,102 @@
-"""Count with several processes: one reads and deals blocks out, the others parse, split and count them.
+"""Count with one process or several: each counts its blocks, and the sorted slices of all are added up.
 
-blocks of files ─ _Dealer ─▶ pipes ─ _work ─▶ sorted slices ─▶ those of the same slice added up
+Block ─ parse ─▶ Documents ─ without near-duplicates ─ labelled ─ dealt into folds ─▶ Counters ─▶ SliceCounts
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import deque
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokkit import corpus
 from tokkit.corpus_blocks import sample_key
 from tokkit.counts_folds import dealt
-from tokkit.counts_table import Counters, SliceCounts, added_up, count_batch, slices_of
-from tokkit.errors import TokkitError
+from tokkit.counts_table import Counters, SliceCounts, count_batch, slices_of
+from tokkit.dedup import numbered, place_of, without
+from tokkit.language import Labeller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.connection import Connection
+    from collections.abc import Sequence
 
-    from tokkit.corpus import Block, CorpusFile, Labels, OnError
+    from tokkit.corpus import Block, CorpusFile, Documents, Labels, OnError
+    from tokkit.dedup import Duplicates, Place
     from tokkit.errors import CorpusError
+
+
+@dataclass
+class Tally:
+    """What a process has counted so far: counters for each fold, why documents were left out, what was labelled."""
+
+    counters: list[Counters]
+    skipped: list[CorpusError] = field(default_factory=list)
+    labeller: Labeller | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """The result of a process."""
+
+    slices: list[SliceCounts]
+    skipped: list[CorpusError]
+    labelled: dict[str, list[int]]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every process needs to know to count a block."""
+    """What every process needs to know to count a block; see `tokkit.corpus_processes.Task`."""
 
     labels: Labels | None
     pattern: str
     on_error: OnError
     sample: float
     folds: int = 0
+    detect_language: bool = False
+    duplicates: Duplicates | None = None
 
-    def counters(self) -> list[Counters]:
-        """Return empty counters, for each fold its own."""
-        return [{} for _ in range(max(self.folds, 1))]
+    def begin(self) -> Tally:
+        """Return an empty tally."""
+        labeller = Labeller() if self.detect_language else None
+        return Tally([{} for _ in range(max(self.folds, 1))], labeller=labeller)
 
-    def count(self, block: Block, counters: list[Counters]) -> list[CorpusError]:
-        """Parse a block, count it into the counters of its folds, and return why documents of it were left out."""
+    def take(self, block: Block, state: Tally) -> None:
+        """Parse a block and count it."""
         batch = corpus.parse(block, self.labels, on_error=self.on_error, sample=self.sample)
         one = self.folds and block.file.kind == "text"
-        key = (block.sample_key or sample_key(block.data)) if one else None
+        self.add(batch, place_of(block), state, (block.sample_key or sample_key(block.data)) if one else None)
+
+    def add(self, batch: Documents, place: Place, state: Tally, key: bytes | None) -> None:
+        """Count the documents of a batch that stay into the counters of their folds.
+
+        Args:
+            batch: the documents.
+            place: what the batch was called when near-duplicates were looked for.
+            state: what was counted so far.
+            key: decides on the fold of all documents; None where each has its own.
+        """
+        state.skipped += batch.skipped
+        batch = without(batch, self.duplicates, place)
+        if state.labeller:
+            batch = state.labeller.label(batch)
         for fold, part in dealt(batch, self.folds, key):
-            count_batch(counters[fold], part, self.pattern)
-        return list(batch.skipped)
+            count_batch(state.counters[fold], part, self.pattern)
 
-    def slices(self, counters: list[Counters]) -> list[SliceCounts]:
+    def finish(self, state: Tally) -> Part:
         """Return what was counted, sorted by slice within each fold."""
-        if not self.folds:
-            return slices_of(counters[0])
-        return [part for fold, each in enumerate(counters) for part in slices_of(each, fold)]
+        if self.folds:
+            slices = [part for fold, each in enumerate(state.counters) for part in slices_of(each, fold)]
+        else:
+            slices = slices_of(state.counters[0])
+        return Part(slices, state.skipped, state.labeller.tally if state.labeller else {})
 
 
-@dataclass
-class _Stream:
-    """The blocks of a file that is being read, and how many stored bytes of it were."""
-
-    file: CorpusFile
-    blocks: Iterator[Block]
-    position: int = 0
-
-
-@dataclass
-class _Dealer:
-    """Deal blocks out so that a file is counted by one process as far as that keeps all of them at work.
-
-    Files are mostly a slice each, so that the processes' tables have few pretokens in common, and adding them up is little
-    work. Large files come first. When none is left to begin, a process that asks gets a block of the file that has most
-    left; but not of a text file, whose blocks are one document and must be counted together.
-    """
-
-    waiting: deque[CorpusFile]
-    streams: dict[Connection, _Stream] = field(default_factory=dict)
-    done: int = 0
-
-    def next_block(self, pipe: Connection) -> Block | None:
-        """Return the next block for a process, None where nothing is left for it."""
-        while True:
-            stream = self.streams.get(pipe)
-            if stream is None and self.waiting:
-                file = self.waiting.popleft()
-                stream = self.streams[pipe] = _Stream(file, corpus.blocks(file))
-            if stream is None:
-                shared = [each for each in self.streams.values() if each.file.kind != "text"]
-                stream = max(shared, key=lambda each: (each.file.size or 0) - each.position, default=None)
-            if stream is None:
-                return None
-            block = next(stream.blocks, None)
-            if block is not None:
-                stream.position = block.position
-                return block
-            self.done += stream.file.size or 0
-            self.streams = {owner: each for owner, each in self.streams.items() if each is not stream}
-
-    @property
-    def position(self) -> int:
-        """The stored bytes that were read of all files."""
-        return self.done + sum(stream.position for stream in self.streams.values())
-
-
-def count_in_processes(
-    files: Sequence[CorpusFile], job: Job, jobs: int, advance: Callable[[int], None] | None
-) -> tuple[list[SliceCounts], list[CorpusError]]:
-    """Count files with `jobs` processes; return the slices, and why documents were left out.
-
-    Raises:
-        TokkitError: what a process met, or that one was killed; none is left running.
-    """
-    context = multiprocessing.get_context("spawn")
-    pipes: list[Connection] = []
-    processes = []
-    for _ in range(jobs):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, job), daemon=True)
-        process.start()
-        theirs.close()
-        pipes.append(ours)
-        processes.append(process)
-    dealer = _Dealer(deque(sorted(files, key=lambda file: -(file.size or 1 << 62))))
-    try:
-        asking = list(pipes)
-        while asking:
-            ready = wait(asking)
-            pipe = next(each for each in asking if each in ready)
-            _receive(pipe)
-            block = dealer.next_block(pipe)
-            _send(pipe, block)
-            if block is None:
-                asking.remove(pipe)
-            if advance:
-                advance(dealer.position)
-        results = [_receive(pipe) for pipe in pipes]
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-    skipped = [error for _, errors in results for error in errors]
-    return added_up([part for parts, _ in results for part in parts]), skipped
-
-
-def _receive(pipe: Connection) -> Any:
-    """Receive what a process has to say; an error of its is raised here."""
-    try:
-        message = pipe.recv()
-    except (EOFError, OSError):  # OSError where it died before it read what had been sent
-        raise _killed() from None
-    if isinstance(message, BaseException):
-        raise message
-    return message
-
-
-def _send(pipe: Connection, message: Any) -> None:
-    try:
-        pipe.send(message)
-    except OSError:
-        raise _killed() from None
-
-
-def _killed() -> TokkitError:
-    return TokkitError(
-        "a counting process was killed, most likely for want of memory", "use fewer --jobs or a smaller --sample"
-    )
-
-
-def _work(pipe: Connection, job: Job) -> None:
-    """Count blocks until None comes, then send the tables: the other side of `count_in_processes`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
-    counters = job.counters()
-    skipped: list[CorpusError] = []
-    try:
-        pipe.send("ready")
-        while (block := pipe.recv()) is not None:
-            skipped += job.count(block, counters)
-            pipe.send("ready")
-        pipe.send((job.slices(counters), skipped))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to raise it
-        pipe.send(error)
+def count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> Part:
+    """Count the files one after the other until the texts reach that many bytes."""
+    state = job.begin()
+    key: bytes | None = None
+    batches = corpus.batches(files, job.labels, on_error=job.on_error, sample=job.sample, max_bytes=max_bytes)
+    for number, batch in enumerate(batches):
+        key = key if batch.continues else None
+        job.add(batch, numbered(number), state, key)
+        if job.folds and not batch.continues:  # what follows, if it continues, is of the same document and fold
+            key = sample_key(batch.text) if len(batch) == 1 else None
+    return job.finish(state)

@@ -16,7 +16,10 @@ def run(
     ],
     *,
     output: options.Output,
-    language: options.Language = None,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="L|auto", help="Language of every document; auto tells it from the text."),
+    ] = None,
     domain: options.Domain = None,
     language_field: options.LanguageField = None,
     domain_field: options.DomainField = None,
@@ -32,6 +35,9 @@ def run(
         int, typer.Option("--folds", metavar="K", min=0, help="Keep K folds of documents apart, for plan's intervals.")
     ] = 0,
     on_error: options.OnErrorOption = options.OnError.STOP,
+    dedup: Annotated[
+        bool, typer.Option("--dedup", help="Leave out near-duplicates: 7 in 10 of their 5-grams are the same.")
+    ] = False,
     weights: options.Weights = None,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -46,6 +52,11 @@ def run(
     parts of the documents apart, from which plan tells how sure it is: a table
     a third larger, and counting a fifth slower.
 
+    --dedup counts one document of each group of near-duplicates (MinHash of
+    5-grams), which reads the text twice, signs about 5 MB/s a core and holds 1 KB
+    a document. --language auto labels documents that neither a field nor their
+    path labels, by pycld2, at 20 to 60 MB/s. Both say what they did.
+
     Example:
       tokkit count corpus/ --path-pattern '{language}-{domain}' -o counts.parquet
     """
@@ -54,7 +65,10 @@ def run(
     from tokkit.render import summary
 
     outputs.check(output)
-    labels = Labels(language, domain, language_field, domain_field, path_pattern, text_field, id_field)
+    detect_language = language == "auto"
+    labels = Labels(
+        None if detect_language else language, domain, language_field, domain_field, path_pattern, text_field, id_field
+    )
     shares = inputs.weights(weights)
     if shares and folds:
         raise InputError(
@@ -70,9 +84,11 @@ def run(
         max_bytes=None if max_bytes is None else inputs.byte_size(max_bytes),
         on_error=on_error.value,
         folds=folds,
+        dedup=dedup,
+        detect_language=detect_language,
         quiet=quiet,
     )
     weighed = reweight(counted.table, shares) if shares else None
     with outputs.writing(output):
         save(weighed or counted.table, output)
-    summary.tell(summary.of_counts(counted.table, counted.skipped, weighed), as_json=as_json, quiet=quiet)
+    summary.tell(summary.of_counts(counted, weighed), as_json=as_json, quiet=quiet)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from tokkit.corpus import Labels, OnError
     from tokkit.counts import Counted, CountsTable
-    from tokkit.errors import CorpusError
     from tokkit.foreign import ForeignVocabulary
     from tokkit.vocabulary import Vocabulary
 
@@ -158,6 +157,8 @@ def counted(
     max_bytes: int | None = None,
     on_error: OnError = "stop",
     folds: int = 0,
+    dedup: bool = False,
+    detect_language: bool = False,
     quiet: bool = False,
 ) -> Counted:
     """Return one counts table of a corpus, whose arguments may be counts tables themselves.
@@ -165,6 +166,8 @@ def counted(
     Raises:
         TokkitError: as `tokkit.corpus.find` and `tokkit.counts`; tables of different patterns.
     """
+    from dataclasses import replace
+
     from tokkit import corpus, counts
     from tokkit.pretokenize import pattern_of
     from tokkit.render.progress import progress
@@ -180,7 +183,11 @@ def counted(
         raise MismatchError(
             f"a counts table was cut by another pattern than {wanted!r}", "count its corpus again with one --pattern"
         )
-    skipped: tuple[CorpusError, ...] = ()
+    if not paths and (dedup or detect_language):
+        raise InputError(
+            f"--{'dedup' if dedup else 'language auto'} needs text, and CORPUS is all counts tables",
+            "count the corpus again with it",
+        )
     if paths:
         files = corpus.find(paths, labels, stdin_format=stdin_format)
         with progress("counting", quiet=quiet) as advance:
@@ -193,11 +200,12 @@ def counted(
                 sample=sample,
                 max_bytes=max_bytes,
                 folds=folds,
+                dedup=dedup,
+                detect_language=detect_language,
                 progress=advance,
             )
-        tables.append(result.table)
-        skipped = result.skipped
-    return counts.Counted(counts.combine(tables), skipped)
+        return replace(result, table=counts.combine([*tables, result.table]))
+    return counts.Counted(counts.combine(tables), ())
 
 
 def tables_by_pattern(

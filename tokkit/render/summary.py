@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokkit.display import show
-from tokkit.render import data, talk
+from tokkit.render import clean, data, talk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from tokkit.counts import CountsTable
-    from tokkit.errors import CorpusError
+    from tokkit.counts import Counted, CountsTable
     from tokkit.learn import LearnedTokens
     from tokkit.merge import Merge
     from tokkit.pad import Padding
@@ -114,8 +113,9 @@ def of_renaming(names: Mapping[str, str], vocabulary: Vocabulary) -> Summary:
     return Summary(lines, {"vocabulary": of_vocabulary(vocabulary), "renamed": renamed})
 
 
-def of_counts(table: CountsTable, skipped: Sequence[CorpusError], weighed: CountsTable | None = None) -> Summary:
-    """Return what `count` counted, in all and for each slice, what it skipped, and by how much it was weighed."""
+def of_counts(counted: Counted, weighed: CountsTable | None = None) -> Summary:
+    """Return what `count` counted, in all and for each slice, what it left out or labelled, and by how much it weighed."""
+    table, skipped = counted.table, counted.skipped
     documents = sum(part.documents for part in table.totals)
     size = f"{talk.counted(documents, 'document')}, {talk.size(table.n_bytes)}"
     lines = [f"counted {size}, in {talk.counted(len(table.totals), 'slice')}: {talk.counted(len(table), 'row')}"]
@@ -124,6 +124,10 @@ def of_counts(table: CountsTable, skipped: Sequence[CorpusError], weighed: Count
     if skipped:
         lines.append(f"skipped {talk.counted(len(skipped), 'document')}:")
         lines += [f"  {error}" for error in skipped[:FIRST]] + ["  ..."] * (len(skipped) > FIRST)
+    if counted.duplicates is not None:
+        lines += clean.lines_of_duplicates(counted.duplicates)
+    if counted.labelled is not None:
+        lines += clean.lines_of_languages(counted.labelled)
     if weighed is not None:
         totals = {part.key: part for part in weighed.slices}
         factors = [
@@ -147,6 +151,8 @@ def of_counts(table: CountsTable, skipped: Sequence[CorpusError], weighed: Count
         ],
         "factors": None if weighed is None else dict(factors),
         "skipped": [{"file": error.path, "line": error.line, "byte": error.byte_offset} for error in skipped],
+        "dropped": clean.document_of_duplicates(counted.duplicates),
+        "labelled": clean.document_of_languages(counted.labelled),
     }
     return Summary(tuple(lines), document)
 
