@@ -494,9 +494,9 @@ def test_wrong_files_are_refused_by_name(tmp_path) -> None:
     with pytest.raises(FormatError, match=r"bad\.parquet: a Parquet file, but not a counts table"):
         load(bad)
     whole = parquet.read_table(good)
-    metadata = json.loads(whole.schema.metadata[b"tokkit"]) | {"version": 2}
+    metadata = json.loads(whole.schema.metadata[b"tokkit"]) | {"version": 1}
     parquet.write_table(whole.replace_schema_metadata({"tokkit": json.dumps(metadata)}), bad)
-    with pytest.raises(FormatError, match=r"bad\.parquet: counts format version 2, this tokkit reads 1"):
+    with pytest.raises(FormatError, match=r"bad\.parquet: counts format version 1, this tokkit reads 2"):
         load(bad)
 
 

@@ -201,23 +201,21 @@ def summed(
         documents: int64[n].
         parts: rows `(first, last + 1)` that are sorted already, in order and without a gap; else all are sorted anew.
     """
-    if parts:
-        order = np.empty(starts.size - 1, np.int64)
-        firsts, lasts = np.array(parts, np.int64).T.copy()
-        tree = np.empty(2 << (len(parts) - 1).bit_length(), np.int64)
-        sorting.merge_order(data, starts, firsts, lasts, np.empty(len(parts), np.uint64), tree, order)
-    else:
+    if not parts:
         order = sorted_order(data, starts)
-    is_new = np.empty(order.size, np.bool_)
-    sorting.mark_repeats(data, starts, order, is_new)
-    firsts = np.flatnonzero(is_new)
-    if not firsts.size:
-        return Rows(data[:0], np.zeros(1, np.int64), counts[:0], documents[:0])
-    return Rows(
-        *gathered(data, starts, order[firsts]),
-        np.add.reduceat(counts[order], firsts),
-        np.add.reduceat(documents[order], firsts),
-    )
+        data, starts = gathered(data, starts, order)
+        counts, documents = counts[order], documents[order]
+        parts = [(0, order.size)]
+    firsts, lasts = np.array(parts, np.int64).T.copy()
+    tree = np.empty(2 << (len(parts) - 1).bit_length(), np.int64)
+    # As many rows and bytes as there may be: what is not written to takes no memory.
+    out = np.empty(int(starts[-1] - starts[0]) + 8, np.uint8)
+    out_starts, out_counts, out_documents = np.empty(counts.size + 1, np.int64), *np.empty((2, counts.size), np.int64)
+    n_rows = sorting.merge_sorted(
+        data, starts, counts, documents, firsts, lasts, np.empty(len(parts), np.uint64), tree,
+        out, out_starts, out_counts, out_documents,
+    )  # fmt: skip
+    return Rows(out[: out_starts[n_rows]], out_starts[: n_rows + 1], out_counts[:n_rows], out_documents[:n_rows])
 
 
 def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
@@ -279,7 +277,7 @@ def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str
     )
 
 
-def joined_starts(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+def joined_starts(parts: Sequence[NDArray[np.integer]]) -> NDArray[np.int64]:
     """Return the starts of byte strings whose data are put one after the other."""
     lengths = [np.diff(starts) for starts in parts]
     out = np.zeros(1 + sum(part.size for part in lengths), np.int64)

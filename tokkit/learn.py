@@ -372,14 +372,14 @@ def _records_of(table: CountsTable, base: Vocabulary, weigh_by: str) -> NDArray[
     """Return the base-encoded pretokens as records, some at a time: all ids at once would need their bytes fourfold."""
     rows = merged_rows(table)
     weights = rows.counts if weigh_by == "count" else rows.documents
-    parts = []
+    # As many symbols as there may be: what is not written to takes no memory.
+    records = np.empty(rows.data.size + record_kernels.HEADER * weights.size, np.int32)
+    used = 0
     for first in range(0, weights.size, _PRETOKENS_AT_ONCE):
         last = min(first + _PRETOKENS_AT_ONCE, weights.size)
         ids, id_starts = encode_arrays(base, rows.data, rows.starts[first : last + 1], shortcut=True)
-        part = np.empty(ids.size + record_kernels.HEADER * (last - first), np.int32)
-        used = record_kernels.fill_records(ids, id_starts, weights[first:last], part)
-        parts.append(part[:used].copy())
-    records = np.concatenate(parts) if parts else np.empty(0, np.int32)
+        used += record_kernels.fill_records(ids, id_starts, weights[first:last], records[used:])
+    records = records[:used]
     if records.size >= 1 << 31:
         raise SizeError(
             f"the pretokens are {records.size:,} symbols, {1 << 31:,} is the most that can be learned from",

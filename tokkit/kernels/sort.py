@@ -182,45 +182,6 @@ def gather_strings(
     out_starts[rows.size] = used
 
 
-@kernel
-def merge_order(
-    data: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    firsts: NDArray[np.int64],
-    lasts: NDArray[np.int64],
-    keys: NDArray[np.uint64],
-    tree: NDArray[np.int64],
-    order: NDArray[np.int64],
-) -> None:
-    """Write the rows of sorted parts to `order` in one order; of equal strings, that of the earlier part comes first.
-
-    Part p has the rows `firsts[p] <= row < lasts[p]`; `firsts` is advanced. `keys: uint64[n_parts]` and
-    `tree: int64[2 * n_leaves]` are work space, n_leaves the power of two from n_parts on. The tree is a tournament: node i
-    holds the winner of nodes 2i and 2i + 1, -1 where nobody is left; part p's leaf is n_leaves + p.
-    """
-    n_parts = firsts.size
-    n_leaves = tree.size // 2
-    for leaf in range(n_leaves):
-        tree[n_leaves + leaf] = leaf if leaf < n_parts and firsts[leaf] < lasts[leaf] else -1
-        if leaf < n_parts and firsts[leaf] < lasts[leaf]:
-            keys[leaf] = first_key(data, starts[firsts[leaf]], starts[firsts[leaf] + 1])
-    for node in range(n_leaves - 1, 0, -1):
-        tree[node] = winner(data, starts, firsts, keys, tree[2 * node], tree[2 * node + 1])
-    for i in range(order.size):
-        part = tree[1]
-        row = firsts[part]
-        order[i] = row
-        firsts[part] = row + 1
-        if row + 1 < lasts[part]:
-            keys[part] = first_key(data, starts[row + 1], starts[row + 2])
-        else:
-            tree[n_leaves + part] = -1
-        node = (n_leaves + part) >> 1
-        while node > 0:
-            tree[node] = winner(data, starts, firsts, keys, tree[2 * node], tree[2 * node + 1])
-            node >>= 1
-
-
 @inlined
 def first_key(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
     """Return a string's first eight bytes as a number that compares as they do, zero-padded."""
@@ -230,7 +191,99 @@ def first_key(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
 
 
 @kernel
-def winner(
+def compare_strings(data: NDArray[np.uint8], a: int, a_stop: int, b: int, b_stop: int) -> int:
+    """Return -1, 0 or 1 as the string `data[a:a_stop]` comes before `data[b:b_stop]`, is the same, or comes after."""
+    while a < a_stop and b < b_stop:
+        a_key = first_key(data, a, a_stop)
+        b_key = first_key(data, b, b_stop)
+        if a_key != b_key:
+            return -1 if a_key < b_key else 1
+        a += 8
+        b += 8
+    return (a_stop - a > b_stop - b) - (a_stop - a < b_stop - b)
+
+
+@kernel
+def merge_sorted(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    lasts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    tree: NDArray[np.int64],
+    out: NDArray[np.uint8],
+    out_starts: NDArray[np.int64],
+    out_counts: NDArray[np.int64],
+    out_documents: NDArray[np.int64],
+) -> int:
+    """Merge sorted parts into one, those of equal bytes added up; return how many rows it has.
+
+    Part p has the rows `firsts[p] <= row < lasts[p]`; `firsts` is advanced. `keys: uint64[n_parts]` and
+    `tree: int64[2 * n_leaves]` are work space, n_leaves the power of two from n_parts on. The tree is a tournament: node i
+    holds the part that wins among nodes 2i and 2i + 1, -1 where nobody is left; part p's leaf is n_leaves + p. A part's key
+    is that of its next row, so that most matches need no bytes. `out` needs eight bytes of room at the end.
+    """
+    n_leaves = tree.size // 2
+    for leaf in range(n_leaves):
+        tree[n_leaves + leaf] = -1
+        if leaf < firsts.size and firsts[leaf] < lasts[leaf]:
+            tree[n_leaves + leaf] = leaf
+            keys[leaf] = first_key(data, starts[firsts[leaf]], starts[firsts[leaf] + 1])
+    for node in range(n_leaves - 1, 0, -1):
+        tree[node] = _winner(data, starts, firsts, keys, tree[2 * node], tree[2 * node + 1])
+    n_out = 0
+    used = 0
+    last = 0  # the row that was written last
+    while tree[1] >= 0:
+        part = tree[1]
+        row = firsts[part]
+        start = starts[row]
+        stop = starts[row + 1]
+        length = stop - start
+        if (
+            n_out > 0
+            and starts[last + 1] - starts[last] == length
+            and equal_bytes(data, start, data, starts[last], length)
+        ):
+            out_counts[n_out - 1] += counts[row]
+            out_documents[n_out - 1] += documents[row]
+        else:
+            out_starts[n_out] = used
+            out_counts[n_out] = counts[row]
+            out_documents[n_out] = documents[row]
+            position = start
+            while position + 8 <= stop:
+                store_word(out, used, load_word(data, position))
+                position += 8
+                used += 8
+            store_word(out, used, tail_word(data, position, stop))
+            used += stop - position
+            n_out += 1
+            last = row
+        firsts[part] = row + 1
+        if row + 1 < lasts[part]:
+            keys[part] = first_key(data, stop, starts[row + 2])
+        else:
+            tree[n_leaves + part] = -1
+        node = (n_leaves + part) >> 1
+        while node > 0:
+            left = tree[2 * node]
+            right = tree[2 * node + 1]
+            if left < 0 or right < 0:
+                tree[node] = max(left, right)
+            elif keys[left] != keys[right]:
+                tree[node] = left if keys[left] < keys[right] else right
+            else:
+                tree[node] = _winner(data, starts, firsts, keys, left, right)
+            node >>= 1
+    out_starts[n_out] = used
+    return n_out
+
+
+@kernel
+def _winner(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
     firsts: NDArray[np.int64],
@@ -238,32 +291,10 @@ def winner(
     left: int,
     right: int,
 ) -> int:
-    """Return the part, -1 for none, whose first string is the lesser one; of equal strings, the left one's."""
+    """Return the part, -1 for none, whose next string is the lesser one; of equal strings, the left one's."""
     if left < 0 or right < 0:
         return max(left, right)
     if keys[left] != keys[right]:
         return left if keys[left] < keys[right] else right
-    a, a_stop = starts[firsts[left]] + 8, starts[firsts[left] + 1]
-    b, b_stop = starts[firsts[right]] + 8, starts[firsts[right] + 1]
-    while a < a_stop and b < b_stop:
-        a_key = first_key(data, a, a_stop)
-        b_key = first_key(data, b, b_stop)
-        if a_key != b_key:
-            return left if a_key < b_key else right
-        a += 8
-        b += 8
-    return left if a_stop - a <= b_stop - b else right
-
-
-@kernel
-def mark_repeats(
-    data: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.int64], is_new: NDArray[np.bool_]
-) -> None:
-    """Tell of each row in sorted `order` whether its string is another than that of the row before."""
-    for i in range(order.size):
-        is_new[i] = True
-        if i > 0:
-            row, before = order[i], order[i - 1]
-            length = starts[row + 1] - starts[row]
-            if starts[before + 1] - starts[before] == length:
-                is_new[i] = not equal_bytes(data, starts[row], data, starts[before], length)
+    a, b = firsts[left], firsts[right]
+    return left if compare_strings(data, starts[a], starts[a + 1], starts[b], starts[b + 1]) <= 0 else right
