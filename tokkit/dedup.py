@@ -125,7 +125,10 @@ def _grams(text: str) -> list[bytes]:
     words = words_of(text)
     if len(words) < GRAM:  # a text without a word, such as `!?`, is its own gram
         return [(" ".join(words) or text).encode()]
-    return [" ".join(gram).encode() for gram in zip(*(words[at:] for at in range(GRAM)), strict=False)]
+    joined = " ".join(words).encode()  # cut once more by its spaces: a fifth faster than joining five words each time
+    spaces = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord(" ")).tolist()
+    starts, ends = [0, *(space + 1 for space in spaces)], [*spaces, len(joined)]
+    return [joined[first:last] for first, last in zip(starts, ends[GRAM - 1 :], strict=False)]
 
 
 @dataclass
@@ -229,7 +232,7 @@ def find_duplicates(
         for number, batch in enumerate(corpus.batches(files, signer.labels, **options)):
             signer.add(batch, numbered(number), state)
         signed = signer.finish(state)
-    return _judge(signed)
+    return judge(signed)
 
 
 def place_of(block: Block) -> Place:
@@ -261,7 +264,7 @@ def without(documents: Documents, duplicates: Duplicates | None, place: Place) -
     )
 
 
-def _judge(signed: Sequence[_Signed]) -> Duplicates:
+def judge(signed: Sequence[_Signed]) -> Duplicates:
     """Group the documents, choose which of each group stays, and mark the others."""
     firsts = np.cumsum([0, *(part.sizes.size for part in signed)])
     values = np.concatenate([part.values for part in signed]) if signed else np.zeros((0, HASHES), np.uint32)
