@@ -23,8 +23,8 @@ from tokkit.formats.huggingface import byte_characters, final_pairs
 from tokkit.formats.llama_cpp import IGNORES_MERGES, PreTokenizer, pattern_named, pre_tokenizer
 from tokkit.formats.sentencepiece_model import BPE, SPACE, Kind, Model, Piece, Settings, serialize
 from tokkit.formats.sentinels import beginning_of_text, end_of_text
-from tokkit.formats.tiktoken import check_sidecar, sidecar
-from tokkit.vocabulary import Segment, Vocabulary, rank_lines
+from tokkit.formats.tiktoken import check_sidecar, recorded, sidecar
+from tokkit.vocabulary import Vocabulary, rank_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -283,14 +283,7 @@ def _recorded(vocabulary: Vocabulary, record: Mapping[str, Any], source: str) ->
             f"{expected[1]} and {expected[0]}",
             "the file was changed since tokkit wrote it: export again",
         )
-    return Vocabulary(
-        name=record["name"],
-        pattern=record["pattern"],
-        tokens=vocabulary.tokens,
-        special_tokens=vocabulary.special_tokens,
-        segments=tuple(Segment(part["name"], part["start"], part["stop"]) for part in record["segments"]),
-        provenance=tuple(record["provenance"]),
-    )
+    return recorded(record, vocabulary.tokens, vocabulary.special_tokens)
 
 
 def save(vocabulary: Vocabulary, path: str | Path) -> PreTokenizer:

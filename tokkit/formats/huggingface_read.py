@@ -23,8 +23,8 @@ from tokkit.foreign import ForeignVocabulary
 from tokkit.formats.huggingface import CONFIG, TOKENIZER, byte_characters, final_pairs
 from tokkit.formats.huggingface_split import flat_parts, split_pattern
 from tokkit.formats.portable import portable_pattern
-from tokkit.formats.tiktoken import check_sidecar
-from tokkit.vocabulary import Segment, Vocabulary
+from tokkit.formats.tiktoken import check_sidecar, recorded
+from tokkit.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -356,11 +356,4 @@ def _recorded(vocabulary: Vocabulary, record: Mapping[str, Any], file: Path) -> 
         )
     if record["n_vocab"] != vocabulary.n_vocab:
         raise MismatchError(f"{file}: it has {vocabulary.n_vocab} ids, but {CONFIG} names {record['n_vocab']}")
-    return Vocabulary(
-        name=record["name"],
-        pattern=record["pattern"],
-        tokens=vocabulary.tokens,
-        special_tokens=vocabulary.special_tokens,
-        segments=tuple(Segment(part["name"], part["start"], part["stop"]) for part in record["segments"]),
-        provenance=tuple(record["provenance"]),
-    )
+    return recorded(record, vocabulary.tokens, vocabulary.special_tokens)

@@ -111,10 +111,10 @@ def _load_pair(path: Path, data: bytes, beside: Path, pattern: str | None) -> Vo
     fields = read_json(beside)
     check_sidecar(fields, beside)
     digest = hashlib.sha256(data).hexdigest()
-    recorded = fields["rank_file"]["sha256"]
-    if digest != recorded:
+    expected = fields["rank_file"]["sha256"]
+    if digest != expected:
         raise MismatchError(
-            f"{beside} belongs to another rank file: {path.name} has sha256 {digest}, the sidecar names {recorded}",
+            f"{beside} belongs to another rank file: {path.name} has sha256 {digest}, the sidecar names {expected}",
             "write the pair anew; an interrupted run or a copy of one of the two files leaves such a pair",
         )
     if pattern not in (None, fields["pattern"]):
@@ -123,16 +123,21 @@ def _load_pair(path: Path, data: bytes, beside: Path, pattern: str | None) -> Vo
             "leave the pattern out: the sidecar carries it",
         )
     _check_complete(data, path)
-    vocabulary = Vocabulary(
+    vocabulary = recorded(fields, parse_rank_lines(data, str(path)), dict(fields["special_tokens"]))
+    _check_ids(vocabulary, fields, beside)
+    return vocabulary
+
+
+def recorded(fields: Mapping[str, Any], tokens: tuple[bytes, ...], special_tokens: Mapping[str, int]) -> Vocabulary:
+    """Return the vocabulary of these tokens with the name, pattern, segments and provenance of a checked sidecar."""
+    return Vocabulary(
         name=fields["name"],
         pattern=fields["pattern"],
-        tokens=parse_rank_lines(data, str(path)),
-        special_tokens=dict(fields["special_tokens"]),
+        tokens=tokens,
+        special_tokens=special_tokens,
         segments=tuple(Segment(part["name"], part["start"], part["stop"]) for part in fields["segments"]),
         provenance=tuple(fields["provenance"]),
     )
-    _check_ids(vocabulary, fields, beside)
-    return vocabulary
 
 
 def _check_complete(data: bytes, path: Path) -> None:
