@@ -234,7 +234,7 @@ def test_text_and_map(run, tiny_padded, tmp_path):
     tiktoken.save(tiny_padded, old)
     counts.save(count_texts(["the thing is quick"], tiny_padded.pattern), table)
     code, out, err = run(old, old, "--on", table, "--map", target)
-    assert (code, err) == (0, f"wrote the ids of {old} for 265 ids of {old} to {target}\n")
+    assert (code, err) == (0, f"wrote the ids of old.tiktoken for 265 ids of old.tiktoken to {target}\n")
     assert "tokens     13 -> 13 (+0.00 %)\ntext       0 of 4 (0.00 %) pretokens are cut differently" in out
     assert np.load(target)["kinds"].tolist() == [SAME] * 262 + [SPECIAL] * 3
     assert run(old, old, "--map", tmp_path / "map.txt")[0] == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +52,7 @@ def run(
     if id_map is not None:
         outputs.check(id_map, ".npz")
     old, new = (inputs.any_vocabulary(each, inputs.pattern_for(each, pattern)) for each in (before, after))
-    names = inputs.distinct_names((before, after), (old.name, new.name))
-    old, new = replace(old, name=names[0]), replace(new, name=names[1])
+    old, new = inputs.named_apart((before, after), (old, new))
     found = diff(old, new)
     text = None if not on else _on_text(old, new, on, max_bytes, jobs=jobs, quiet=quiet)
     if id_map is not None:

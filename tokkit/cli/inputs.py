@@ -98,18 +98,11 @@ def listed(argument: str) -> list[str]:
 def named_apart(
     arguments: Sequence[str], vocabularies: Sequence[Vocabulary | ForeignVocabulary]
 ) -> list[Vocabulary | ForeignVocabulary]:
-    """Return vocabularies to compare: those that share a name are called by their files, or by their arguments."""
-    from collections import Counter
+    """Return vocabularies to compare, with the names of `distinct_names`."""
     from dataclasses import replace
 
-    names = Counter(vocabulary.name for vocabulary in vocabularies)
-    shared = {argument for argument, each in zip(arguments, vocabularies, strict=True) if names[each.name] > 1}
-    files = {Path(argument).name for argument in shared}
-    apart = len(files) == len(shared) and files.isdisjoint(names)
-    return [
-        replace(vocabulary, name=Path(argument).name if apart else argument) if argument in shared else vocabulary
-        for argument, vocabulary in zip(arguments, vocabularies, strict=True)
-    ]
+    names = distinct_names(arguments, [vocabulary.name for vocabulary in vocabularies])
+    return [replace(vocabulary, name=name) for name, vocabulary in zip(names, vocabularies, strict=True)]
 
 
 def pattern_for(argument: str, pattern: str | None) -> str | None:
@@ -123,13 +116,21 @@ def pattern_for(argument: str, pattern: str | None) -> str | None:
 
 
 def distinct_names(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return the names of tokenizers to show beside each other: those that share one are called by their arguments.
+    """Return names for tokenizers beside each other: those that share one are called by their files, or else by their paths.
 
     Example:
         >>> distinct_names(["a/x.model", "b/x.model", "cl100k_base"], ["x", "x", "cl100k_base"])
         ['a/x.model', 'b/x.model', 'cl100k_base']
+        >>> distinct_names(["a/x.model", "b/x.gguf"], ["x", "x"])
+        ['x.model', 'x.gguf']
     """
-    return [argument if names.count(name) > 1 else name for argument, name in zip(arguments, names, strict=True)]
+    shared = {argument for argument, name in zip(arguments, names, strict=True) if names.count(name) > 1}
+    files = {Path(argument).name for argument in shared}
+    apart = len(files) == len(shared) and files.isdisjoint(names)
+    return [
+        name if argument not in shared else Path(argument).name if apart else argument
+        for argument, name in zip(arguments, names, strict=True)
+    ]
 
 
 def names_vocabulary(argument: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,8 +41,7 @@ def run(
         raise InputError("a vocabulary and a text are wanted", "tokkit show cl100k_base 'a text'")
     text = _text_of(words[-1], file)
     found = [inputs.any_vocabulary(argument, inputs.pattern_for(argument, pattern)) for argument in arguments]
-    names = inputs.distinct_names(arguments, [each.name for each in found])
-    cut = [replace(segment(each, text), vocabulary=name) for each, name in zip(found, names, strict=True)]
+    cut = [segment(each, text) for each in inputs.named_apart(arguments, found)]
     if as_json:
         rendering.show_json(cut)
     else:
