@@ -37,8 +37,8 @@ format: .venv/dev-installed ## put the code into shape
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
-bench: .venv/dev-installed kernels ## run every benchmark, each beside its peers
-	@set -e; for script in benchmarks/bench_*.py; do echo "$$script"; $(PY) "$$script"; done
+bench: .venv/dev-installed kernels ## measure tokkit beside its peers (BENCH="--quick", "--only learn", "--repeat 5")
+	@$(PY) -m benchmarks $(BENCH)
 
 clean: ## remove what was built and cached; .venv stays
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
