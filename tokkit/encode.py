@@ -19,7 +19,7 @@ from tokkit.kernels.encode import (
     encode_pretokens,
     fill_characters,
     index_pairs,
-    mark_unsafe,
+    mark_borders,
 )
 from tokkit.kernels.strings import index_strings
 from tokkit.pretokenize import split
@@ -45,7 +45,7 @@ class MergeTable:
     pairs: NDArray[np.uint64]
     byte_pairs: NDArray[np.int32]
     characters: NDArray[np.int32]
-    unsafe: NDArray[np.uint8]
+    borders: NDArray[np.uint8]
     parts: NDArray[np.int32]
 
 
@@ -82,10 +82,10 @@ def _make_merge_table(vocabulary: Vocabulary) -> MergeTable:
     pairs = np.full(_slots_for(count_splits(data, starts, slots)), NO_PAIR, np.uint64)
     byte_pairs = np.empty((256, 256), np.int32)
     index_pairs(data, starts, slots, byte_ids, pairs, byte_pairs)
-    unsafe = np.zeros((256, 256), np.uint8)
-    mark_unsafe(data, starts, unsafe)
+    borders = np.zeros((256, 256), np.uint8)
+    mark_borders(data, starts, borders)
     none = np.empty((0, 4), np.int32)
-    table = MergeTable(data, starts, slots, byte_ids, pairs, byte_pairs, none, unsafe, np.empty((0, 2), np.int32))
+    table = MergeTable(data, starts, slots, byte_ids, pairs, byte_pairs, none, borders, np.empty((0, 2), np.int32))
     parts = _parts(table)
     closed = not np.any((np.diff(starts) > 1) & (parts[:, 0] < 0))
     return replace(table, parts=parts, characters=_encoded_characters(table) if closed else none)
@@ -181,7 +181,7 @@ def _run(
         table.pairs,
         table.byte_pairs,
         table.characters,
-        table.unsafe,
+        table.borders,
         ids,
         id_starts,
         np.empty(longest, np.int32),

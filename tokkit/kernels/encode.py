@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
+JOINED = np.uint8(1)
+UNSAFE = np.uint8(2)
 MOST_IDS = (1 << 21) - 1
 NO_RANK = np.int32(0x7FFFFFFF)
 # Up to this many bytes a scan of all pairs for each merge is faster than a heap; above it the heap keeps the time linear.
@@ -110,16 +112,16 @@ def merge_by_scan(
     lowest; nothing is moved until the end.
     """
     most = limit << 7 if limit < NO_RANK >> 7 else np.int64(NO_RANK)
+    best = NO_RANK
+    for i in range(n_symbols):
+        best = min(best, keys[i])
+    if best >= most:
+        return n_symbols
     for i in range(n_symbols):
         after[i] = i + 1
         before[i] = i - 1
     merged = 0
-    while True:
-        best = NO_RANK
-        for i in range(n_symbols):
-            best = min(best, keys[i])
-        if best >= most:
-            break
+    while best < most:
         at = np.int64(best & np.int32(127))
         rank = best >> np.int32(7)
         gone = np.int64(after[at])
@@ -138,11 +140,13 @@ def merge_by_scan(
         if previous >= 0:
             joined = pair_rank(symbols[previous], rank, pairs)
             keys[previous] = (joined << np.int32(7)) | np.int32(previous) if joined != NO_RANK else NO_RANK
-    if merged:
-        at = 0
-        for kept in range(n_symbols - merged):
-            symbols[kept] = symbols[at]
-            at = np.int64(after[at])
+        best = NO_RANK
+        for i in range(n_symbols):
+            best = min(best, keys[i])
+    at = 0
+    for kept in range(n_symbols - merged):
+        symbols[kept] = symbols[at]
+        at = np.int64(after[at])
     return n_symbols - merged
 
 
@@ -235,17 +239,20 @@ def merge_by_heap(
 
 
 @kernel
-def mark_unsafe(data: NDArray[np.uint8], starts: NDArray[np.int64], unsafe: NDArray[np.uint8]) -> None:
-    """Mark every border between characters inside a token that begins or ends inside a character.
+def mark_borders(data: NDArray[np.uint8], starts: NDArray[np.int64], borders: NDArray[np.uint8]) -> None:
+    """Mark which two bytes stand side by side in a token (JOINED), and where characters may not be encoded first (UNSAFE).
 
-    Characters are taken by their lead bytes alone (what follows a lead byte must be continuation bytes, however many it
-    asks for). A continuation byte begins no character, and a lead byte ends none: as borders these are never safe.
+    UNSAFE is every border between characters inside a token that begins or ends inside a character. Characters are taken by
+    their lead bytes alone (what follows a lead byte must be continuation bytes, however many it asks for). A continuation
+    byte begins no character, and a lead byte ends none: as borders these are never safe.
     """
-    unsafe[:, 0x80:0xC0] = 1
-    unsafe[0xC0:, :] = 1
+    borders[:, 0x80:0xC0] = UNSAFE
+    borders[0xC0:, :] = UNSAFE
     for row in range(starts.size - 1):
         start = starts[row]
         stop = starts[row + 1]
+        for border in range(start + 1, stop):
+            borders[data[border - 1], data[border]] |= JOINED
         position = start
         while position < stop:
             length = _character_length(data, position, stop)
@@ -255,7 +262,7 @@ def mark_unsafe(data: NDArray[np.uint8], starts: NDArray[np.int64], unsafe: NDAr
         if position == stop:
             continue
         for border in range(start + 1, stop):
-            unsafe[data[border - 1], data[border]] = 1
+            borders[data[border - 1], data[border]] |= UNSAFE
 
 
 @kernel
@@ -294,25 +301,28 @@ def _begin(
     pairs: NDArray[np.uint64],
     byte_pairs: NDArray[np.int32],
     characters: NDArray[np.int32],
-    unsafe: NDArray[np.uint8],
+    borders: NDArray[np.uint8],
     symbols: NDArray[np.int32],
     ranks: NDArray[np.int32],
 ) -> int:
     """Write the symbols that merging a pretoken begins with, and the ranks of their pairs; return how many there are.
 
     Without `characters` these are the bytes. While symbols are written, `ranks[i]` holds the byte of a single-byte symbol, or
-    -1 for a part of a character that its next symbol belongs to, or -2 for its last part.
+    -1 where it makes no token with the next one, because both are of one character or because no token has the bytes on
+    both sides, or -2 for the last part of a character else.
     """
     n_symbols = 0
     position = start
     while position < stop:
         lead = data[position]
+        border = borders[data[position - 1], lead] if position > start else JOINED
+        if not border & JOINED:
+            ranks[n_symbols - 1] = -1
         length = 0
-        if 0xC0 <= lead < 0xF0 and characters.shape[0] > 0:
+        if 0xC0 <= lead < 0xF0 and characters.shape[0] > 0 and not border & UNSAFE:
             length = _character_length(data, position, stop)
-            if (position > start and unsafe[data[position - 1], lead]) or (
-                length and position + length < stop and unsafe[data[position + length - 1], data[position + length]]
-            ):
+            end = position + length
+            if length and end < stop and borders[data[end - 1], data[end]] & UNSAFE:
                 length = 0
         if length == 0:
             symbols[n_symbols] = byte_ids[lead]
@@ -358,7 +368,7 @@ def encode_pretokens(
     pairs: NDArray[np.uint64],
     byte_pairs: NDArray[np.int32],
     characters: NDArray[np.int32],
-    unsafe: NDArray[np.uint8],
+    borders: NDArray[np.uint8],
     ids: NDArray[np.int32],
     id_starts: NDArray[np.int64],
     ranks: NDArray[np.int32],
@@ -387,7 +397,7 @@ def encode_pretokens(
             used += 1
         else:
             symbols = ids[used : used + stop - start]
-            n_symbols = _begin(data, start, stop, byte_ids, pairs, byte_pairs, characters, unsafe, symbols, ranks)
+            n_symbols = _begin(data, start, stop, byte_ids, pairs, byte_pairs, characters, borders, symbols, ranks)
             if n_symbols <= SCAN_LIMIT:
                 for i in range(n_symbols):
                     ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK
