@@ -11,15 +11,19 @@ import numpy as np
 import pytest
 
 from tokkit.cli.app import main
-from tokkit.counts import combine, count_texts, reweight, save
+from tokkit.corpus import Labels, find
+from tokkit.counts import combine, count, count_texts, reweight, save
+from tokkit.counts_folds import folds_apart, unfolded
 from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, MismatchError, SizeError
 from tokkit.formats import tiktoken
 from tokkit.learn import learn
-from tokkit.plan import plan
+from tokkit.plan import _vertex, plan
+from tokkit.plan_ground import DRAWS, FOLD_STEP, Ground
 from tokkit.plan_recipe import recipe_of
 from tokkit.recipe import parse
 from tokkit.select import select
+from tokkit.usage import select_by_usage
 
 if TYPE_CHECKING:
     from tokkit.counts import CountsTable
@@ -74,6 +78,28 @@ def test_the_best_split_is_the_best_of_all_that_were_learned(found):
     assert found.seed.prefix == 600
 
 
+def test_the_best_split_is_bracketed_by_worse_ones_that_were_learned(found):
+    below, above = found.bracket
+    rates = {split.prefix: split.bytes_per_token for split in found.frontier if split.exact}
+    assert below <= found.best.prefix <= above
+    for neighbour in (below, above):
+        assert rates[neighbour] <= found.best.bytes_per_token
+        assert abs(neighbour - found.best.prefix) <= 1_250
+    assert set(found.learned_on) >= set(rates)
+
+
+@pytest.mark.parametrize(
+    ("points", "lowest"),
+    [
+        ([(0, 9.0), (2, 1.0), (6, 9.0)], 3),  # (x - 3) ** 2
+        ([(0, 3.0), (1, 2.0), (2, 1.0)], 1),  # a line has none
+        ([(0, 1.0), (5, 1.0), (9, 1.0)], 5),
+    ],
+)
+def test_the_vertex_is_where_the_parabola_is_lowest(points, lowest):
+    assert _vertex(*points) == lowest
+
+
 def test_sizes_add_up(found):
     assert (found.asked, found.n_vocab) == (1_000, 992)
     for split in (found.best, found.seed, *found.frontier, *found.wrong):
@@ -94,18 +120,16 @@ def test_margins_are_what_a_split_with_fewer_slots_loses(base, table, found):
 
 
 def test_a_mixture_moves_the_split(base, table):
-    keys = [part.key for part in table.slices]
     english, chinese = (
-        plan(base, table, 800, weights=dict(zip(keys, shares, strict=True)), seed=600, ladder=())
-        for shares in ((0.99, 0.01), (0.01, 0.99))
+        plan(base, table, 800, weights={"en-all": share, "zh-all": 1 - share}, seed=600, ladder=())
+        for share in (0.99, 0.01)
     )
     assert english.best.prefix > chinese.best.prefix
 
 
 def test_whole_factors_and_weights_say_the_same(base, table):
     mixture = {"en-all": 3.0, "zh-all": 1.0}
-    shares = {part.key: mixture[part.name] / 4 for part in table.slices}
-    by_weights = plan(base, table, 700, weights=shares, seed=600, ladder=())
+    by_weights = plan(base, table, 700, weights=mixture, seed=600, ladder=())
     by_counts = plan(base, reweight(table, mixture), 700, learn_from=table, seed=600, ladder=())
     assert by_weights.best.bytes_per_token == pytest.approx(by_counts.best.bytes_per_token, rel=5e-3)
     assert (by_weights.same_text, by_counts.same_text) == (True, False)
@@ -123,8 +147,10 @@ def test_what_cannot_be_is_refused(base, table):
         plan(base, count_texts(["a"], r"\S+|\s+"), 1_000)
     with pytest.raises(InputError, match="counts are empty"):
         plan(base, count_texts([""]), 1_000)
-    with pytest.raises(InputError, match="weights leave nothing"):
-        plan(base, table, 1_000, weights=dict.fromkeys([part.key for part in table.slices], 0.0))
+    with pytest.raises(InputError, match="weights are all zero"):
+        plan(base, table, 1_000, weights={"*": 0.0})
+    with pytest.raises(InputError, match="no text in en, so that its usage of the base"):
+        plan(base, table, 1_000, learn_from=count_texts(["我们"], language="zh"), by_usage=True)
 
 
 def test_the_recipe_is_one(found):
@@ -160,3 +186,101 @@ def test_the_verb_writes_no_recipe_that_learns_from_an_uncounted_corpus(tmp_path
     assert main(["plan", "--on", str(text), "--size", "600", "-q", "-o", str(output)]) == 2
     assert "to learn from a counts table, and --on is a corpus" in capsys.readouterr().err
     assert not output.exists()
+
+
+# Intervals
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory):
+    """The text of `table` in many documents, counted in ten folds."""
+    folder = tmp_path_factory.mktemp("folded")
+    generator = random.Random(92544)
+    lines = [{"text": "".join(generator.choices(WORDS, weights=range(1, 21), k=12)), "lang": "zh"} for _ in range(200)]
+    words = ENGLISH.split()
+    lines += [{"text": " ".join(generator.choices(words, k=30)), "lang": "en"} for _ in range(200)]
+    (folder / "all.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    labels = Labels(language_field="lang")
+    return count(find(folder, labels), labels, folds=10).table
+
+
+@pytest.fixture(scope="module")
+def sure(base, folded):
+    """A plan with intervals."""
+    return plan(base, folded, 1_000, seed=600, ladder=(700,))
+
+
+def test_folds_change_no_figure(base, folded, sure):
+    whole = plan(base, unfolded(folded), 1_000, seed=600, ladder=(700,))
+    assert (sure.folds, whole.folds, whole.best.interval, whole.best_interval) == (10, 0, None, None)
+    exact = {split.prefix: split.bytes_per_token for split in whole.frontier if split.exact}
+    both = [split for split in sure.frontier if split.prefix in exact and split.exact]
+    assert len(both) >= 4
+    for split in both:
+        assert split.bytes_per_token == pytest.approx(exact[split.prefix], rel=1e-12)
+
+
+def test_intervals_lie_around_their_figures(sure):
+    assert sure.best_interval[0] <= sure.best.prefix <= sure.best_interval[1]
+    assert sure.best.change_interval == (0.0, 0.0)
+    for split in (sure.best, sure.seed, *sure.frontier, *sure.ladder.values()):
+        low, high = split.interval
+        assert low < split.bytes_per_token < high, split
+        assert list(split.language_intervals) == ["en", "zh"]
+    for margin in (sure.best_margin, sure.seed_margin):
+        assert margin.learned_interval[0] <= margin.learned <= margin.learned_interval[1]
+    low, high = sure.seed.change_interval
+    assert 0 < low < sure.seed.change < high
+
+
+def test_an_interval_is_that_of_folds_drawn_and_added_up(base, folded):
+    prefix, n_learned = 5 * FOLD_STEP, FOLD_STEP  # where the folds are known exactly
+    ground = Ground.of(base, folded, unfolded(folded), None, None, "Han", 2, prefix + n_learned)
+    ground.learn_on(prefix)
+    drawn = ground.draws([prefix], prefix + n_learned)[0, :, 0]
+    vocabulary = select(base, prefix).vocabulary
+    learned = learn(unfolded(folded), vocabulary, n_learned, script="Han", exact=False).tokens
+    vocabulary = replace(vocabulary, tokens=vocabulary.tokens + learned, segments=())
+    tokens, sizes = np.zeros((2, 10, 2))
+    for number, fold in enumerate(folds_apart(folded)):
+        lengths = tokens_per_pretoken(vocabulary, fold.data, fold.starts).astype(np.int64)
+        np.add.at(tokens[number], fold.slice_ids, lengths * fold.counts)
+        sizes[number] = [part.bytes for part in fold.slices]
+    shares = sizes.sum(axis=0) / sizes.sum()
+    times = np.random.default_rng(92_544).integers(0, 10, (DRAWS, 10))
+    expected = [float(shares @ (tokens[each].sum(axis=0) / sizes[each].sum(axis=0))) for each in times]
+    assert drawn == pytest.approx(expected, rel=1e-9)
+
+
+# By usage
+
+
+def test_by_usage_the_figures_are_those_of_encoding_with_the_selection(base, table):
+    made = plan(base, table, 1_000, seed=600, by_usage=True, ladder=())
+    assert made.by == "usage"
+    for split in (made.best, made.seed):
+        start = select_by_usage(base, split.prefix, table).selection.vocabulary
+        if split.learned:
+            tokens = learn(table, start, split.learned, script="Han").tokens
+            start = replace(start, tokens=start.tokens + tokens, segments=())
+        lengths = tokens_per_pretoken(start, table.data, table.starts).astype(np.int64)
+        expected = table.n_bytes / int(lengths @ table.counts)
+        assert split.bytes_per_token == pytest.approx(expected, rel=1e-12), split
+    by_rank = plan(base, table, 1_000, seed=600, ladder=())
+    assert made.best.bytes_per_token >= by_rank.best.bytes_per_token
+
+
+def test_the_verb_plans_by_usage_and_build_follows(base, folded, tmp_path, capsys):
+    tiktoken.save(base, tmp_path / "base.tiktoken")
+    save(folded, tmp_path / "all.parquet")
+    (tmp_path / "mixture.toml").write_text('"en-*" = 3\n"zh-*" = 1\n', "utf-8")
+    words = ["plan", str(tmp_path / "base.tiktoken"), "--on", str(tmp_path / "all.parquet"), "--size", "700", "-q"]
+    words += ["--by", "usage", "--seed", "600", "--weights", str(tmp_path / "mixture.toml")]
+    assert main([*words, "-o", str(tmp_path / "plan.toml")]) == 0
+    shown = capsys.readouterr().out
+    assert "by usage +" in shown
+    assert "in 95 of 100 draws of 10 folds" in shown
+    recipe = parse((tmp_path / "plan.toml").read_bytes(), "plan.toml")
+    assert (recipe.base.by, recipe.base.on, recipe.base.weights) == ("usage", ("all.parquet",), {"en-*": 3, "zh-*": 1})
+    assert main(["build", str(tmp_path / "plan.toml"), "--dry-run"]) == 0
+    assert "by usage in all.parquet" in capsys.readouterr().out

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from tokkit import origin
 from tokkit.cli.app import main
-from tokkit.counts import combine, count_texts, save
+from tokkit.counts import combine, count_texts, save, slice_weights
 from tokkit.curves import curve
 from tokkit.encode import merge_parts
-from tokkit.errors import InputError, LawError, MismatchError, SizeError
+from tokkit.errors import FormatError, InputError, LawError, MismatchError, SizeError
 from tokkit.formats import tiktoken
 from tokkit.laws import check
+from tokkit.recipe import parse
+from tokkit.recipe_build import build, prepare
+from tokkit.recipe_sources import sources_of_usage
 from tokkit.usage import select_by_usage
 from tokkit.vocabulary import Vocabulary
 
@@ -157,3 +161,49 @@ def test_the_verb_selects_by_a_corpus_as_by_its_counts(tmp_path, capsys):
 def test_options_that_do_not_go_together_are_refused(words, message, tmp_path, capsys):
     assert main(["select", "cl100k_base", "--size", "600", *words, "-o", str(tmp_path / "x.tiktoken")]) == 2
     assert message in capsys.readouterr().err
+
+
+# Recipes
+
+RECIPE = """
+name = "needed"
+[base]
+name = "cl100k_base"
+size = 600
+by = "usage"
+on = "counts.parquet"
+weights = { "en-*" = 1, "*" = 2 }
+[pad]
+multiple = 64
+"""
+
+
+def test_a_recipe_selects_by_usage_as_the_verb_does_and_keeps_where_from(cl100k, table, tmp_path):
+    save(table, tmp_path / "counts.parquet")
+    recipe = parse(RECIPE.encode(), "needed.toml")
+    planned = prepare(recipe, tmp_path)
+    chosen = select_by_usage(cl100k, 600, table, weights=slice_weights(table.slices, {"en-*": 1, "*": 2})).selection
+    expected = f"600 tokens of cl100k_base by usage in counts.parquet, the last of rank {chosen.last_rank:,}"
+    assert planned.steps[0] == ("select", expected)
+    first = build(recipe, tmp_path)
+    assert first.vocabulary.tokens == chosen.vocabulary.tokens
+    assert first.vocabulary.provenance[-2]["factors"] == chosen.vocabulary.provenance[-1]["factors"]
+    assert [(each.role, each.name) for each in first.inputs if each.role == "select"] == [("select", "counts.parquet")]
+    keys = [source.key for source in sources_of_usage(recipe.base, tmp_path)]
+    save(combine([table, table]), tmp_path / "counts.parquet")
+    assert [source.key for source in sources_of_usage(recipe.base, tmp_path)] != keys
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ('by = "usage"', "has no counts"),
+        ('by = "usage"\non = "x"\nonly = "ascii"', "together with base.only"),
+        ('on = "x"', "base.on is for a base by usage"),
+        ('by = "need"', "base.by: invalid enum value 'need'"),
+        ('by = "usage"\non = "x"\nweights = { en = -1 }', "expected `float` >= 0"),
+    ],
+)
+def test_a_base_by_usage_is_checked_strictly(base, message):
+    with pytest.raises(FormatError, match=re.escape(message)):
+        parse(f'name = "x"\n[base]\nname = "cl100k_base"\nsize = 600\n{base}\n'.encode(), "x.toml")

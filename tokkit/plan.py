@@ -3,48 +3,56 @@
 Every slot goes to the base or to learning, and each further slot on a side saves less than the one before. So the sum has a best
 split, where the last slot saves the same on both sides.
 
-What a split comes to is known exactly where it was learned: tokens are learned on a few prefixes of the base, and the curve of
-each result (`tokkit.curves`) has every number of learned tokens at once. Between those prefixes, pretokens that no learned token
-can touch have the base's own curve, which is exact; those that one can, which are few or none of English and code for a script
-such as Han, are drawn as a straight line between two neighbours with as many learned tokens. The best split found in that way is
-learned in its turn, until the best is near one that was learned; so the figures of the best split and of the seed are exact.
+What a split comes to is known exactly where it was learned; between those it is drawn (`tokkit.plan_ground`), and drawn lines
+lie above the truth, most where learned splits are far apart. So the best split is looked for among learned ones alone: the
+lowest and its two neighbours say where to learn next, until a worse one is known within 1,000 slots on either side, or until the
+text cannot tell the neighbours apart. Learned are also the splits 5,000 slots beside the best, and what the seed's margin needs.
+The rest of the frontier and the ladder of other sizes are drawn between all that was learned, and say so.
 
-A straight line lies above a curve that flattens. So splits between learned ones are a little better than drawn, the margins and
-the costs of being wrong are rather too high than too low, and the best split found leans to prefixes that were learned.
+Measured on the text it was learned from, learning looks better than it is: give held-out counts to measure on. The best is
+chosen on the text that it is measured on; so are its neighbours, and none of them by more than the intervals say.
 
-Measured on the text it was learned from, learning looks better than it is: give held-out counts to measure on.
+Where the counts keep folds of documents apart, each figure has its interval: 95 in 100 draws of as many folds, with
+replacement, lie in it. It says how much other documents of the same sources would change a figure, and nothing of other sources.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.curves import LEAST_CUT, curve, require_pattern
+from tokkit.counts import slice_weights
+from tokkit.counts_folds import unfolded
+from tokkit.curves import LEAST_CUT, require_pattern
 from tokkit.errors import InputError, SizeError
-from tokkit.kernels.scripts import count_members
-from tokkit.kernels.sort import gather_strings
-from tokkit.learn import learn
+from tokkit.plan_ground import Ground
 from tokkit.select import select
-from tokkit.unicode import script_table
+from tokkit.usage import order_by_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tokkit.counts_table import CountsTable
+    from tokkit.usage import Usage
     from tokkit.vocabulary import Vocabulary
 
 SEED = 60_004
 LADDER = (64_000, 96_000, 128_000, 160_000)
 PREFIXES = 5
 WRONG_BY = 5_000
-_WINDOW = 1_000  # slots over which a margin is averaged
-_NEAR = 500  # a best split this near to one that was learned is as good
-_REFINEMENTS = 3
+MOST_LEARNINGS = PREFIXES + 8 + 3
+_WINDOW = 1_000  # slots over which a margin is averaged, and between which the best is bracketed
+_NEAR = 250  # a split this near to one that was learned is not learned again
+_REFINEMENTS = 8
+_FOLD_CUTS = 128  # of what step the best of each draw is looked for
+_QUANTILES = (0.025, 0.975)
+
+Interval = tuple[float, float]
+"""What lies between: 95 in 100 draws."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,10 @@ class Split:
         bytes_per_token: of the mixture.
         by_language: the same for the bytes of each language, as they are in the counts.
         exact: whether it was learned; else drawn between two that were.
+        interval: that of the bytes per token; None without folds.
+        change: tokens against the best split: 0.01 for one in a hundred more.
+        change_interval: that of the change; both splits are measured on the same draws.
+        language_intervals: those of `by_language`.
     """
 
     prefix: int
@@ -64,6 +76,10 @@ class Split:
     bytes_per_token: float
     by_language: Mapping[str, float]
     exact: bool
+    interval: Interval | None = None
+    change: float = 0.0
+    change_interval: Interval | None = None
+    language_intervals: Mapping[str, Interval] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,8 @@ class Margin:
 
     base: float
     learned: float
+    base_interval: Interval | None = None
+    learned_interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +98,7 @@ class Plan:
 
     Attributes:
         base: the base's name.
+        by: `rank` for a prefix of the base, `usage` for the tokens of it that are needed most.
         asked: the size that was asked for.
         n_vocab: the largest multiple that fits in it.
         multiple: what divides it.
@@ -87,16 +106,21 @@ class Plan:
         script: the script of the learned tokens; None for any.
         min_count: the least count of a learned token.
         best: the best split.
+        best_interval: where the best split is for 95 in 100 draws, in tokens of the base; None without folds.
+        bracket: the nearest learned splits on either side of the best, which are worse; the best itself at an end.
         seed: the split with the seed's prefix; None where it has no place in the size.
         best_margin: what the last slots save at the best split.
         seed_margin: the same at the seed's.
         wrong: the splits with 5,000 slots fewer for the base, and 5,000 more, where there are such.
         frontier: splits of the size, by prefix.
-        ladder: size -> its best split.
+        ladder: size -> its best split, drawn.
+        learned_on: the numbers of the base's tokens that were learned on.
+        folds: how many folds the intervals come from; 0 for none.
         same_text: whether it was measured on the counts it learned from, which flatters learning.
     """
 
     base: str
+    by: str
     asked: int
     n_vocab: int
     multiple: int
@@ -104,12 +128,16 @@ class Plan:
     script: str | None
     min_count: int
     best: Split
+    best_interval: tuple[int, int] | None
+    bracket: tuple[int, int]
     seed: Split | None
     best_margin: Margin
     seed_margin: Margin | None
     wrong: tuple[Split, ...]
     frontier: tuple[Split, ...]
     ladder: Mapping[int, Split]
+    learned_on: tuple[int, ...]
+    folds: int
     same_text: bool
 
 
@@ -119,7 +147,8 @@ def plan(
     size: int,
     *,
     learn_from: CountsTable | None = None,
-    weights: Mapping[tuple[str, str], float] | None = None,
+    weights: Mapping[str, float] | None = None,
+    by_usage: bool = False,
     script: str | None = "Han",
     min_count: int = 2,
     multiple: int = 1,
@@ -132,10 +161,12 @@ def plan(
 
     Args:
         base: the base; its special tokens are left behind.
-        table: the counts to measure on.
+        table: the counts to measure on; with folds (`tokkit.counts.load(path, folds=True)`) figures have intervals.
         size: how many ids there may be at most.
         learn_from: the counts to learn from; those to measure on when omitted.
-        weights: each slice's share of the bytes of a mixture (`tokkit.counts.slice_weights`); as they are when omitted.
+        weights: the mixture: slice name to share of the bytes (`tokkit.counts.slice_weights`); as they are when omitted.
+        by_usage: keep the tokens of the base that `learn_from` needs most, in place of a prefix; it must have text of
+            every language that is measured.
         script: the script of the learned tokens, as in `tokkit.learn.learn`.
         min_count: the least count of a learned token.
         multiple: the size becomes the largest multiple of this in it.
@@ -147,10 +178,10 @@ def plan(
     Raises:
         SizeError: a size without room for the single bytes.
         MismatchError: counts that were cut by another pattern than the base's.
-        InputError: empty counts, or weights that leave nothing of them.
+        InputError: empty counts, weights that leave nothing of them, or uses counted without a language that is measured.
         TokkitError: as `tokkit.learn.learn`.
     """
-    source = table if learn_from is None else learn_from
+    source = unfolded(table if learn_from is None else learn_from)
     for each in (table, source):
         require_pattern(base, each)
     n_vocab = size - size % multiple
@@ -163,44 +194,74 @@ def plan(
     ranks = select(base, base.n_ranks, fill=True).vocabulary
     rooms = {each: each - each % multiple - spares for each in ladder}
     rooms = {each: at for each, at in rooms.items() if at >= LEAST_CUT}
-    ground = _Ground.of(ranks, table, source, weights, script, min_count, max(room, *rooms.values(), 0))
+    shares = slice_weights(table.totals, weights) if weights else None
+    usage = _usage(ranks, table, source, weights, shares) if by_usage else None
+    ground = Ground.of(ranks, table, source, shares, usage, script, min_count, max(room, *rooms.values(), 0))
     most = min(len(ranks.tokens), room)
-    cuts = _first_cuts(min(len(ranks.tokens), ground.top), seed)
-    for done, cut in enumerate(cuts):
+    for done, cut in enumerate(_cuts(ground, most, room, seed)):
         if progress:
-            progress(done, len(cuts) + _REFINEMENTS)
+            progress(done, MOST_LEARNINGS)
         ground.learn_on(cut)
-    for done in range(_REFINEMENTS):
-        if progress:
-            progress(len(cuts) + done, len(cuts) + _REFINEMENTS)
-        found = ground.best(room)
-        if min(abs(found - cut) for cut in ground.learned_rates) <= _NEAR:
-            break
-        ground.learn_on(found)
-    best = min(ground.learned_rates, key=lambda cut: (ground.rate(cut, room), cut) if cut <= room else (np.inf, cut))
-    seeded = seed in ground.learned_rates and seed <= room
-    steps = sorted({*ground.learned_rates, *range(10_000, most, 10_000)})
+    best = _best_learned(ground, room)
+    below, above = _neighbours(ground, room)
+    seeded = seed in ground.known and seed <= room
+    steps = sorted({*(cut for cut in ground.known if cut <= most), *range(10_000, most, 10_000)})
+    look = _Look(ground, room, best)
     return Plan(
         base.name,
+        "usage" if by_usage else "rank",
         size,
         n_vocab,
         multiple,
-        n_vocab - best - ground.split(best, room).learned,
+        n_vocab - best - look.split(best).learned,
         script,
         min_count,
-        ground.split(best, room),
-        ground.split(seed, room) if seeded else None,
-        ground.margin(best, room),
-        ground.margin(seed, room) if seeded else None,
-        tuple(
-            ground.split(best + by, room)
-            for by in (-WRONG_BY, WRONG_BY)
-            if ground.least <= best + by <= min(most, ground.most)
-        ),
-        tuple(ground.split(cut, room) for cut in steps if ground.least <= cut <= most),
-        {each: ground.split(ground.best(at), at) for each, at in rooms.items()},
+        look.split(best),
+        _best_interval(ground, room),
+        (best if below is None else below, best if above is None else above),
+        look.split(seed) if seeded else None,
+        _margin(ground, best, room),
+        _margin(ground, seed, room) if seeded else None,
+        tuple(look.split(cut) for cut in _wrong(ground, best, most)),
+        tuple(look.split(cut) for cut in steps if cut >= ground.known[0]),
+        {each: _Look(ground, at, ground.best(at)).split(ground.best(at)) for each, at in rooms.items()},
+        tuple(ground.known),
+        table.folds,
         learn_from is None,
     )
+
+
+def _usage(
+    ranks: Vocabulary,
+    table: CountsTable,
+    source: CountsTable,
+    weights: Mapping[str, float] | None,
+    shares: Mapping[tuple[str, str], float] | None,
+) -> Usage:
+    """Return the order of the base by its usage in the counts to learn from, weighed as those to measure on are."""
+    measured = {part.language for part in table.totals if shares is None or shares[part.key]}
+    missing = sorted(measured - {part.language for part in source.slices if part.bytes})
+    if missing:
+        raise InputError(
+            f"what is learned from has no text in {', '.join(missing)}, so that its usage of the base says nothing of it",
+            "give --learn-from counts of every language that is measured",
+        )
+    return order_by_usage(ranks, LEAST_CUT, source, weights=slice_weights(source.slices, weights) if weights else None)
+
+
+def _cuts(ground: Ground, most: int, room: int, seed: int) -> Iterator[int]:
+    """Yield what to learn on, each when all before it are known: evenly spread, around the best, beside it and the seed."""
+    yield from _first_cuts(min(len(ground.base.tokens), ground.top), seed)
+    for _ in range(_REFINEMENTS):
+        cut = _next_cut(ground, most, room)
+        if cut is None:
+            break
+        yield cut
+    best = _best_learned(ground, room)
+    wanted = [*_wrong(ground, best, most), *([seed - _WINDOW] if seed in ground.known else [])]
+    for cut in wanted:
+        if LEAST_CUT <= cut <= most and cut not in ground.known:
+            yield cut
 
 
 def _first_cuts(most: int, seed: int) -> list[int]:
@@ -212,164 +273,127 @@ def _first_cuts(most: int, seed: int) -> list[int]:
     return sorted(set(cuts))
 
 
-@dataclass
-class _Ground:
-    """What is known: tokens a byte of the mixture and of each language, for every prefix, and what learning on some gains.
+def _best_learned(ground: Ground, room: int) -> int:
+    """Return the best of the splits that were learned; of equals the smallest."""
+    return min(ground.known, key=lambda cut: (ground.rate(cut, room), cut) if cut <= room else (np.inf, cut))
 
-    Attributes:
-        base: the base's ranks.
-        touched: the rows to measure on that learned tokens may touch.
-        source: the rows of the counts to learn from that matter.
-        script: the script of the learned tokens.
-        min_count: the least count of a learned token.
-        top: the largest number of ranks that is asked about.
-        groups: the languages.
-        shares: float64[1 + n_groups, n_slices]: makes tokens a byte of the mixture, and of each language, out of tokens.
-        prefix_rates: float64[1 + n_groups, n_base + 1], tokens of the other rows a byte, with each prefix.
-        learned_rates: prefix -> float64[1 + n_groups, n_learned + 1], tokens of the touched rows a byte, with so many learned.
+
+def _neighbours(ground: Ground, room: int) -> tuple[int | None, int | None]:
+    """Return the nearest learned on either side of the best."""
+    best = _best_learned(ground, room)
+    below = max((cut for cut in ground.known if cut < best), default=None)
+    above = min((cut for cut in ground.known if best < cut <= room), default=None)
+    return below, above
+
+
+def _next_cut(ground: Ground, most: int, room: int) -> int | None:
+    """Return what to learn on next to find the best; None where it is bracketed, or its neighbours cannot be told apart."""
+    best = _best_learned(ground, room)
+    below, above = _neighbours(ground, room)
+    if below is None:
+        return max(LEAST_CUT, best // 2) if best - LEAST_CUT > _WINDOW else None
+    if above is None and most - best > _NEAR:
+        return most
+    if above is not None:
+        if _alike(ground, room, best, (below, above)):
+            return None
+        vertex = _vertex(*((cut, ground.rate(cut, room)) for cut in (below, best, above)))
+        if all(abs(vertex - cut) > max(_NEAR, _WINDOW // 2) for cut in ground.known):
+            return vertex
+    # Two draw nearer by turns: the wider side first, halfway or as near as the bracket is to be.
+    sides = [(best - below, max(best - _WINDOW, below + 1)), ((above or best) - best, min(best + _WINDOW, most))]
+    gap, cut = max(sides, key=lambda side: side[0])
+    return cut if gap > _WINDOW + _NEAR else None
+
+
+def _vertex(*points: tuple[int, float]) -> int:
+    """Return where the parabola through three points is lowest; the middle one where it has no such place.
+
+    Example:
+        >>> _vertex((0, 9.0), (2, 1.0), (6, 9.0))
+        3
     """
+    (a, fa), (b, fb), (c, fc) = points
+    left, right = (b - a) * (fb - fc), (b - c) * (fb - fa)
+    if left == right:
+        return b
+    return int(min(max(b - ((b - a) * left - (b - c) * right) / (2 * (left - right)), a), c))
 
-    base: Vocabulary
-    touched: CountsTable
-    source: CountsTable
-    script: str | None
-    min_count: int
-    top: int
-    groups: tuple[str, ...]
-    shares: NDArray[np.float64]
-    prefix_rates: NDArray[np.float64]
-    learned_rates: dict[int, NDArray[np.float64]]
 
-    @staticmethod
-    def of(
-        base: Vocabulary,
-        table: CountsTable,
-        source: CountsTable,
-        weights: Mapping[tuple[str, str], float] | None,
-        script: str | None,
-        min_count: int,
-        top: int,
-    ) -> _Ground:
-        """Measure every prefix of the base."""
-        n_bytes = np.array([part.bytes for part in table.slices], np.float64)
-        if not n_bytes.sum():
-            raise InputError("the counts are empty: there is nothing to plan on", "count a corpus first")
-        groups = tuple(dict.fromkeys(part.language for part in table.slices))
-        shares = np.zeros((1 + len(groups), len(table.slices)))
-        for number, part in enumerate(table.slices):
-            if n_bytes[number]:
-                share = weights[part.key] if weights else n_bytes[number] / n_bytes.sum()
-                shares[0, number] = share / n_bytes[number]
-            group = [n_bytes[other] for other, each in enumerate(table.slices) if each.language == part.language]
-            shares[1 + groups.index(part.language), number] = 1 / max(sum(group), 1)
-        if not shares[0].any():
-            raise InputError("the weights leave nothing of the counts table")
-        touched = np.ones(len(table), np.bool_) if script is None else _touched(table, script)
-        others = curve(base, _rows(table, ~touched)).tokens
-        taught = source if script is None else _rows(source, _with_script(source, script))
-        return _Ground(base, _rows(table, touched), taught, script, min_count, top, groups, shares, shares @ others, {})
+def _alike(ground: Ground, room: int, best: int, others: Sequence[int]) -> bool:
+    """Tell whether the text cannot say that the best is better than any of some others."""
+    if ground.folds is None:
+        return False
+    rates = ground.draws([best, *others], room)[0]
+    return all(np.quantile(rates[:, number + 1] - rates[:, 0], _QUANTILES[0]) <= 0 for number in range(len(others)))
 
-    @property
-    def least(self) -> int:
-        """The lowest prefix that was learned on."""
-        return min(self.learned_rates)
 
-    @property
-    def most(self) -> int:
-        """The highest prefix that was learned on."""
-        return max(self.learned_rates)
+def _wrong(ground: Ground, best: int, most: int) -> list[int]:
+    """Return the prefixes that are 5,000 slots beside the best."""
+    cuts = (best - WRONG_BY, best + WRONG_BY)
+    return [cut for cut in cuts if ground.known[0] <= cut <= min(most, ground.known[-1])]
 
-    def learn_on(self, cut: int) -> None:
-        """Learn as many tokens on a prefix as may be asked about or as the counts support, and measure them all."""
-        whole = prefix = select(self.base, cut).vocabulary
-        wanted = self.top - cut
-        if wanted > 0:
-            learned = learn(self.source, prefix, wanted, script=self.script, min_count=self.min_count, exact=False)
-            whole = replace(prefix, tokens=prefix.tokens + learned.tokens, segments=())
-        self.learned_rates[cut] = self.shares @ curve(whole, self.touched).tokens[:, cut:]
 
-    def rates(self, prefixes: NDArray[np.int64], room: NDArray[np.int64] | int) -> NDArray[np.float64]:
-        """Return float64[1 + n_groups, n]: tokens a byte for prefixes and as many learned tokens as there is room for."""
-        learned = np.maximum(room - prefixes, 0)
-        cuts = sorted(self.learned_rates)
-        above = np.clip(np.searchsorted(cuts, prefixes), 1, len(cuts) - 1) if len(cuts) > 1 else np.zeros_like(prefixes)
-        low = np.array(cuts)[np.maximum(above - 1, 0)]
-        high = np.array(cuts)[above]
-        share = np.clip((prefixes - low) / np.maximum(high - low, 1), 0, 1)
-        drawn = np.zeros((self.shares.shape[0], prefixes.size))
-        for cut in cuts:
-            of_cut = self.learned_rates[cut][:, np.minimum(learned, self.learned_rates[cut].shape[1] - 1)]
-            weight = np.where(high == cut, share, 0.0) + np.where(low == cut, 1 - share, 0.0)
-            drawn += of_cut * (weight if len(cuts) > 1 else 1.0)
-        return self.prefix_rates[:, prefixes] + drawn
+def _best_interval(ground: Ground, room: int) -> tuple[int, int] | None:
+    """Return where the best split is for 95 in 100 draws; the best that was learned is always in it."""
+    if ground.folds is None:
+        return None
+    prefixes = np.unique(np.append(ground.prefixes(room, _FOLD_CUTS), [cut for cut in ground.known if cut <= room]))
+    found = prefixes[np.argmin(ground.draws(prefixes, room)[0], axis=1)]
+    low, high = np.quantile(found, _QUANTILES, method="nearest").tolist()
+    best = _best_learned(ground, room)
+    return min(int(low), best), max(int(high), best)
 
-    def rate(self, prefix: int, room: int) -> float:
-        """Return tokens a byte of the mixture."""
-        return float(self.rates(np.array([prefix]), room)[0, 0])
 
-    def best(self, room: int) -> int:
-        """Return the prefix of the best split, drawn between those that were learned; of equals the smallest."""
-        prefixes = np.arange(self.least, max(min(self.most, room), self.least) + 1)
-        return int(prefixes[np.argmin(self.rates(prefixes, room)[0])])
+@dataclass(frozen=True)
+class _Look:
+    """A room with its best split, which others are compared with."""
 
-    def split(self, prefix: int, room: int) -> Split:
+    ground: Ground
+    room: int
+    best: int
+
+    def split(self, prefix: int) -> Split:
         """Return what a split comes to."""
-        rates = self.rates(np.array([prefix]), room)[:, 0].tolist()
-        near = min(self.learned_rates, key=lambda cut: (abs(cut - prefix), cut))
-        learned = min(max(room - prefix, 0), self.learned_rates[near].shape[1] - 1)
-        by_language = {group: 1 / rate for group, rate in zip(self.groups, rates[1:], strict=True) if rate}
-        return Split(prefix, learned, 1 / rates[0], by_language, prefix in self.learned_rates)
-
-    def margin(self, prefix: int, room: int) -> Margin:
-        """Return what the last slots on each side save: the split, less with a window of slots fewer on that side."""
-        back = min(_WINDOW, max(prefix - self.least, 1))
-        fewer = min(_WINDOW, max(room - prefix, 1))
-        here = self.rate(prefix, room)
-        base = self.rate(prefix - back, room - back) - here if prefix > self.least else 0.0
-        return Margin(1e9 * base / back, 1e9 * (self.rate(prefix, room - fewer) - here) / fewer)
-
-
-def _touched(table: CountsTable, script: str) -> NDArray[np.bool_]:
-    """Tell for each row whether tokens of a script may be in it: whole characters, or their leading bytes, two or more."""
-    leads = np.zeros(1 << 16, np.bool_)
-    for code_point in np.flatnonzero(_members(script)).tolist():
-        if 0xD800 <= code_point < 0xE000:
-            continue
-        data = chr(code_point).encode()
-        if len(data) == 1:
-            leads[data[0] << 8 : (data[0] + 1) << 8] = True  # whatever follows
-        else:
-            leads[data[0] << 8 | data[1]] = True
-    pairs = table.data.astype(np.uint16) << 8
-    pairs[:-1] |= table.data[1:]
-    found = np.zeros(pairs.size + 1, np.int64)
-    np.cumsum(leads[pairs], out=found[1:])
-    return found[table.starts[1:]] > found[table.starts[:-1]]
+        ground, room = self.ground, self.room
+        rates = ground.read([prefix, self.best], room)
+        near = min(ground.known, key=lambda cut: (abs(cut - prefix), cut))
+        learned = min(max(room - prefix, 0), ground.rates.learned[near].last)
+        drawn = ground.draws([prefix, self.best], room)
+        intervals = [_interval(1 / row[:, 0]) if row[:, 0].all() else None for row in drawn]
+        named = list(zip(ground.groups, rates[1:, 0].tolist(), intervals[1:], strict=True))
+        change = drawn[0, :, 0] / drawn[0, :, 1] - 1
+        return Split(
+            prefix,
+            learned,
+            1 / float(rates[0, 0]),
+            {group: 1 / rate for group, rate, _ in named if rate},
+            prefix in ground.known,
+            intervals[0],
+            float(rates[0, 0] / rates[0, 1]) - 1,
+            _interval(change),
+            {group: interval for group, _, interval in named if interval} or None,
+        )
 
 
-def _with_script(table: CountsTable, script: str) -> NDArray[np.bool_]:
-    """Tell for each row whether it holds a character of a script: the others teach nothing, and cost time."""
-    found = np.empty(len(table), np.int32)
-    count_members(table.data, table.starts, _members(script), found)
-    return found > 0
+def _margin(ground: Ground, prefix: int, room: int) -> Margin:
+    """Return what the last slots on each side save: the split, less with a window of slots fewer on that side."""
+    back = min(_WINDOW, max(prefix - ground.known[0], 1))
+    fewer = min(_WINDOW, max(room - prefix, 1))
+    here, without = [prefix], [max(prefix - back, ground.known[0])]
+    base = learned = 0.0
+    base_draws = learned_draws = np.empty(0)
+    if prefix > ground.known[0]:
+        base = 1e9 * float(ground.rate(without[0], room - back) - ground.rate(prefix, room)) / back
+        base_draws = 1e9 * (ground.draws(without, room - back) - ground.draws(here, room))[0, :, 0] / back
+    learned = 1e9 * (ground.rate(prefix, room - fewer) - ground.rate(prefix, room)) / fewer
+    learned_draws = 1e9 * (ground.draws(here, room - fewer) - ground.draws(here, room))[0, :, 0] / fewer
+    return Margin(base, learned, _interval(base_draws), _interval(learned_draws))
 
 
-def _members(script: str) -> NDArray[np.uint8]:
-    members: NDArray[np.uint8] = np.maximum.reduce([script_table(each.strip()) for each in script.split(",")])
-    return members
-
-
-def _rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:
-    """Return some rows of a table; its slices and their totals stay."""
-    kept = np.flatnonzero(wanted)
-    starts = np.empty(kept.size + 1, np.int64)
-    data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
-    gather_strings(table.data, table.starts, kept, data, starts)
-    return replace(
-        table,
-        slice_ids=table.slice_ids[kept],
-        data=data,
-        starts=starts,
-        counts=table.counts[kept],
-        documents=table.documents[kept],
-    )
+def _interval(draws: NDArray[np.float64]) -> Interval | None:
+    """Return what 95 in 100 draws lie between; None of no draws."""
+    if not draws.size:
+        return None
+    low, high = np.quantile(draws, _QUANTILES).tolist()
+    return low, high

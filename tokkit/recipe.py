@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0)]
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z")]
 Texts = str | tuple[str, ...]
 """One text or a list of them."""
@@ -32,7 +33,10 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
 
 class BaseSection(Section, frozen=True, kw_only=True):
-    """`[base]`: as `tokkit select`; `name` is a base or the path of a rank file, `pattern` for one without a sidecar."""
+    """`[base]`: as `tokkit select`; `name` is a base or the path of a rank file, `pattern` for one without a sidecar.
+
+    With `by = "usage"`, `on` names the counts tables of the uses, and `weights` gives slices their shares of the bytes.
+    """
 
     name: str
     size: Annotated[int, msgspec.Meta(ge=256)]
@@ -41,6 +45,11 @@ class BaseSection(Section, frozen=True, kw_only=True):
     drop_scripts: tuple[str, ...] = ()
     drop_partial_utf8: bool = False
     fill: bool = False
+    by: Literal["rank", "usage"] = "rank"
+    on: Texts = ()
+    weights: dict[str, Share] = msgspec.field(default_factory=dict)
+    protect_prefix: NotNegative = 0
+    min_uses: NotNegative = 2
 
 
 class MergeSection(Section, frozen=True, kw_only=True):
@@ -125,6 +134,7 @@ class Recipe(Section, frozen=True, kw_only=True):
 
 
 PATHS: Mapping[str, tuple[str, ...]] = {
+    "base": ("on",),
     "learn": ("words", "counts", "corpus", "veto"),
     "merge": ("words", "vocabulary"),
     "report": ("on",),
@@ -285,6 +295,7 @@ def _check(recipe: Recipe, source: str) -> None:
     for label in labels:
         if labels.count(label) > 1:
             raise FormatError(f"{source}: label comes twice: {label}", "give each [[learn]] and [[merge]] its own")
+    _check_base(recipe.base, source)
     for section in recipe.learn:
         if not any(map(texts, (section.lexicon, section.words, section.counts, section.corpus))):
             raise FormatError(
@@ -297,3 +308,20 @@ def _check(recipe: Recipe, source: str) -> None:
                 f"{source}: [[merge]] {merged.label} needs words or a vocabulary, and not both",
                 "words names a file with a word a line, vocabulary a base or a rank file",
             )
+
+
+def _check_base(base: BaseSection, source: str) -> None:
+    """Refuse a base by usage without counts or with a filter, and what says how to count uses of one by rank."""
+    if base.by == "rank":
+        given = [key for key in ("on", "weights", "protect_prefix") if getattr(base, key)]
+        if given:
+            raise FormatError(f"{source}: base.{given[0]} is for a base by usage, and not by rank", 'add by = "usage"')
+        return
+    if not texts(base.on):
+        raise FormatError(f'{source}: [base] by = "usage" has no counts', "name counts tables of the uses: base.on")
+    filters = [key for key in ("only", "drop_scripts", "drop_partial_utf8", "fill") if getattr(base, key)]
+    if filters:
+        raise FormatError(
+            f'{source}: [base] by = "usage" together with base.{filters[0]}',
+            "select with the filter first, and name what was written as the base",
+        )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tokkit.bases import load_base
-from tokkit.counts import combine
+from tokkit.counts import combine, slice_weights
 from tokkit.formats import huggingface
 from tokkit.formats.tokens import tokens_bytes
 from tokkit.laws import Finding, check
@@ -30,17 +30,19 @@ from tokkit.recipe_cache import (
 from tokkit.recipe_plan import notes, padded, plan
 from tokkit.recipe_report import measured
 from tokkit.recipe_run import Run, tables_of
-from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn
+from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn, sources_of_usage
 from tokkit.select import select
+from tokkit.usage import select_by_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tokkit.learn import LearnedTokens
     from tokkit.measure import Report
     from tokkit.recipe import LearnSection, Recipe
     from tokkit.recipe_plan import Plan
     from tokkit.recipe_run import Progress
+    from tokkit.recipe_sources import Source
     from tokkit.select import Selection
     from tokkit.vocabulary import Vocabulary
 
@@ -91,7 +93,7 @@ def prepare(recipe: Recipe, folder: str | Path) -> Plan:
         TokkitError: as `tokkit.bases.load_base`, `tokkit.select.select` and `tokkit.recipe_plan.plan`.
     """
     folder = Path(folder)
-    selection = _select(recipe, _base(recipe, folder))
+    selection = _select(recipe, _base(recipe, folder), sources_of_usage(recipe.base, folder))
     sources = [source_of_merge(section, folder)[1] for section in recipe.merge]
     merged = merge(selection.vocabulary, sources).vocabulary if sources else selection.vocabulary
     return plan(recipe, selection, merged)
@@ -129,10 +131,14 @@ def build(
     )
     base = _base(recipe, run.folder)
     run.inputs.append(Input("base", base.name, base.sha256))
+    uses = sources_of_usage(recipe.base, run.folder)
+    run.inputs += [each for source in uses for each in source.inputs]
+    options = msgspec.to_builtins(msgspec.structs.replace(recipe.base, on=()))
+    parts = {"base": base.sha256, "name": base.name, "pattern": base.pattern, "options": options}
     selection, cached = run.cache.run(
         "select",
-        {"base": base.sha256, "name": base.name, "pattern": base.pattern, "options": msgspec.to_builtins(recipe.base)},
-        lambda: _select(recipe, base),
+        parts | ({"uses": [source.key for source in uses]} if uses else {}),
+        lambda: _select(recipe, base, uses),
         pack_selection,
         unpack_selection,
     )
@@ -167,8 +173,18 @@ def _base(recipe: Recipe, folder: Path) -> Vocabulary:
     return load_base(folder / name if name.endswith(".tiktoken") else name, recipe.base.pattern)
 
 
-def _select(recipe: Recipe, base: Vocabulary) -> Selection:
+def _select(recipe: Recipe, base: Vocabulary, uses: Sequence[Source]) -> Selection:
     section = recipe.base
+    if section.by == "usage":
+        table = combine([source.table(base.pattern) for source in uses])
+        return select_by_usage(
+            base,
+            section.size,
+            table,
+            weights=slice_weights(table.slices, section.weights) if section.weights else None,
+            protect_prefix=section.protect_prefix,
+            min_uses=section.min_uses,
+        ).selection
     return select(
         base,
         section.size,

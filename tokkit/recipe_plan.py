@@ -131,6 +131,11 @@ def _select_line(section: BaseSection, selection: Selection) -> str:
     options += [f"without {script}" for script in section.drop_scripts]
     options += ["without partial UTF-8"] if section.drop_partial_utf8 else []
     filtered = f" ({', '.join(options)})" if options else ""
+    if section.by == "usage":
+        uses = ", ".join(_last(name) for name in texts(section.on))
+        return (
+            f"{selection.kept:,} tokens of {section.name} by usage in {uses}, the last of rank {selection.last_rank:,}"
+        )
     return f"{selection.kept:,} tokens of {section.name}{filtered}, the last of rank {selection.last_rank:,}"
 
 

@@ -15,7 +15,7 @@ from tokkit.errors import InputError, MismatchError
 from tokkit.files import sha256_of
 from tokkit.lexicon import lexicon_sha256, table_of_lexicon, table_of_words
 from tokkit.merge import TokenSource, vocabulary_source, word_list_source
-from tokkit.recipe import LabelsSection, LearnSection, MergeSection, texts
+from tokkit.recipe import BaseSection, LabelsSection, LearnSection, MergeSection, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,6 +70,17 @@ def sources_of_learn(section: LearnSection, folder: Path, jobs: int) -> list[Sou
     if section.corpus:
         found.append(_corpus(role, [folder / path for path in texts(section.corpus)], labels_of(section), jobs))
     return sorted(found, key=lambda source: source.inputs)
+
+
+def sources_of_usage(section: BaseSection, folder: Path) -> list[Source]:
+    """Return the counts of the uses that a `[base]` is selected by.
+
+    Raises:
+        InputError: a file that is not there.
+    """
+    return sorted(
+        (_counts("select", _existing(folder, path)) for path in texts(section.on)), key=lambda each: each.inputs
+    )
 
 
 def sources_to_measure(on: Sequence[str], labels: Labels, folder: Path, jobs: int) -> list[Source]:

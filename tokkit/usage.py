@@ -105,21 +105,68 @@ def select_by_usage(
         >>> chosen.selection.vocabulary.tokens[256:], chosen.gains[0].tokens, chosen.gains[0].prefix_tokens
         ((b'ab', b'cd', b'cde'), 10, 12)
     """
-    _check(base, size, table, protect_prefix, min_uses)
+    usage = order_by_usage(base, size, table, weights=weights, protect_prefix=protect_prefix, min_uses=min_uses)
+    selection = usage.selection(size, name)
+    return UsageSelection(selection, _gains(base, selection.vocabulary, table))
+
+
+@dataclass(frozen=True, eq=False)
+class Usage:
+    """The tokens of a base in the order in which they are taken away; a selection of fewer tokens is part of one of more.
+
+    Attributes:
+        base: the base.
+        taken: int64[n], ranks, the first taken away first.
+        options: how the uses were weighed, for the provenance.
+    """
+
+    base: Vocabulary
+    taken: NDArray[np.int64]
+    options: Mapping[str, Any]
+
+    def selection(self, size: int, name: str | None = None) -> Selection:
+        """Return the selection of `size` tokens."""
+        kept = np.array([len(token) > 0 for token in self.base.tokens])
+        kept[self.taken[: int(kept.sum()) - size]] = False
+        return _selection(self.base, size, kept, self.options, name)
+
+    def vocabulary(self, size: int) -> Vocabulary:
+        """Return the vocabulary of `size` tokens."""
+        return self.selection(size).vocabulary
+
+
+def order_by_usage(
+    base: Vocabulary,
+    least: int,
+    table: CountsTable,
+    *,
+    weights: Mapping[tuple[str, str], float] | None = None,
+    protect_prefix: int = 0,
+    min_uses: int = 2,
+) -> Usage:
+    r"""Return the order in which tokens are taken away, until `least` of them are left; see `select_by_usage`.
+
+    Example:
+        >>> from tokkit.counts import count_texts
+        >>> tokens = (*(bytes([byte]) for byte in range(256)), b"ab", b"cd", b"abc", b"cde")
+        >>> base = Vocabulary("tiny", r"\S+|\s+", tokens)
+        >>> usage = order_by_usage(base, 256, count_texts(["cde cde cde ab abc"], base.pattern), min_uses=1)
+        >>> [tokens[rank] for rank in usage.taken], usage.vocabulary(258).tokens[256:]
+        ([b'abc', b'ab', b'cde', b'cd'], (b'cd', b'cde'))
+    """
+    _check(base, least, table, protect_prefix, min_uses)
     factors = _factors(table.slices, weights)
-    kept = np.array([len(token) > 0 for token in base.tokens])
     fixed = np.array([len(token) <= 1 for token in base.tokens])
     fixed[:protect_prefix] = True
     uses = sum(factor * row for factor, row in zip(factors, final_uses(base, table), strict=True))
-    _take_leaves(kept, fixed, merge_parts(base), uses, size, min_uses * max(factors))
+    taken = _take_leaves(base, fixed, uses, least, min_uses * max(factors))
     options = {
         "counts": _fingerprint(table),
         "factors": {part.name: factor for part, factor in zip(table.slices, factors, strict=True)} if weights else None,
         "protect_prefix": protect_prefix,
         "min_uses": min_uses,
     }
-    selection = _selection(base, size, kept, {option: value for option, value in options.items() if value}, name)
-    return UsageSelection(selection, _gains(base, selection.vocabulary, table))
+    return Usage(base, taken, {option: value for option, value in options.items() if value})
 
 
 def is_selection(vocabulary: Vocabulary, base: Vocabulary, kept: int) -> bool:
@@ -170,14 +217,11 @@ def _factors(slices: Sequence[Slice], weights: Mapping[tuple[str, str], float] |
 
 
 def _take_leaves(
-    kept: NDArray[np.bool_],
-    fixed: NDArray[np.bool_],
-    parts: NDArray[np.int32],
-    uses: NDArray[np.int64],
-    left: int,
-    floor: int,
-) -> None:
-    """Take away the cheapest leaf until `left` tokens are kept; the uses of each fall to its parts."""
+    base: Vocabulary, fixed: NDArray[np.bool_], uses: NDArray[np.int64], left: int, floor: int
+) -> NDArray[np.int64]:
+    """Take away the cheapest leaf until `left` tokens are kept, and return them; the uses of each fall to its parts."""
+    parts = merge_parts(base)
+    kept = np.array([len(token) > 0 for token in base.tokens])
     wholes = np.zeros(kept.size, np.int64)  # of how many kept tokens each is a part
     composed = np.flatnonzero(kept & (parts[:, 0] >= 0))
     np.add.at(wholes, parts[composed].ravel(), 1)
@@ -186,21 +230,22 @@ def _take_leaves(
     pair = parts.tolist()
     leaves = [(max(cost[rank], floor), -rank) for rank in np.flatnonzero(kept & ~fixed & (wholes == 0)).tolist()]
     heapq.heapify(leaves)
-    n_kept = int(kept.sum())
-    while n_kept > left:
+    n_taken = int(kept.sum()) - left
+    taken: list[int] = []
+    while len(taken) < n_taken:
         entered, negative = heapq.heappop(leaves)
         rank = -negative
         now = max(cost[rank], floor)
         if now != entered:  # uses fell to it since
             heapq.heappush(leaves, (now, negative))
             continue
-        kept[rank] = False
-        n_kept -= 1
+        taken.append(rank)
         for part in pair[rank]:
             cost[part] += cost[rank]
             above[part] -= 1
             if above[part] == 0 and not fixed[part]:
                 heapq.heappush(leaves, (max(cost[part], floor), -part))
+    return np.array(taken, np.int64)
 
 
 def _selection(

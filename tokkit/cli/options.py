@@ -29,6 +29,13 @@ class Only(StrEnum):
     ASCII = "ascii"
 
 
+class By(StrEnum):
+    """What decides which tokens of a base stay."""
+
+    RANK = "rank"
+    USAGE = "usage"
+
+
 class VocabularyFormat(StrEnum):
     """The file formats of a vocabulary."""
 

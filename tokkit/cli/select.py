@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class By(StrEnum):
-    """What decides which tokens stay."""
-
-    RANK = "rank"
-    USAGE = "usage"
-
-
 def run(
     base: options.VocabularyArgument,
     *,
@@ -30,7 +22,7 @@ def run(
     drop_script: options.DropScript = None,
     drop_partial_utf8: options.DropPartial = False,
     fill: options.Fill = False,
-    by: Annotated[By, typer.Option("--by", metavar="rank|usage", help="Which tokens stay.")] = By.RANK,
+    by: Annotated[options.By, typer.Option("--by", metavar="rank|usage", help="Which tokens stay.")] = options.By.RANK,
     on: options.OptionalOn = None,
     weights: options.Weights = None,
     protect_prefix: Annotated[
@@ -61,7 +53,7 @@ def run(
 
     outputs.check(output, ".tiktoken")
     filtered = only is not None or bool(drop_script) or drop_partial_utf8 or fill
-    if by is By.USAGE:
+    if by is options.By.USAGE:
         if filtered:
             raise InputError(
                 "--by usage together with a filter", "select with the filter first, then --by usage from what it wrote"
