@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tokkit.corpus import Document
     from tokkit.counts import CountsTable
     from tokkit.curves import Curve, curve
+    from tokkit.dedup import Duplicates
     from tokkit.donors import Donation, donate
     from tokkit.errors import TokkitError
     from tokkit.foreign import ForeignVocabulary
@@ -58,6 +59,7 @@ __all__ = [
     "Difference",
     "Document",
     "Donation",
+    "Duplicates",
     "Explanation",
     "Finding",
     "ForeignVocabulary",
@@ -100,6 +102,7 @@ _HOMES = {
     "Difference": "compare",
     "Document": "corpus",
     "Donation": "donors",
+    "Duplicates": "dedup",
     "Explanation": "why",
     "Finding": "laws",
     "ForeignVocabulary": "foreign",

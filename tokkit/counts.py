@@ -242,7 +242,8 @@ def count(
     total = 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
     if jobs == 0:
         cores = os.cpu_count() or 1
-        jobs = min(cores, 1 + total // _BYTES_A_PROCESS) if total else cores
+        worth = _BYTES_A_PROCESS // (5 if dedup else 1)  # which takes five times as long
+        jobs = min(cores, 1 + total // worth) if total else cores
     passes = 2 if dedup else 1  # of equal weight in what progress says, though the first takes longer
     advance = None if progress is None else lambda done: progress(done, passes * total)
     duplicates = None

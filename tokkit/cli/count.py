@@ -53,7 +53,7 @@ def run(
     a third larger, and counting a fifth slower.
 
     --dedup counts one document of each group of near-duplicates (MinHash of
-    5-grams), which reads the text twice, signs about 5 MB/s a core and holds 1 KB
+    5-grams), which reads the text twice, signs about 5 MB/s a core and holds 2 KB
     a document. --language auto labels documents that neither a field nor their
     path labels, by pycld2, at 20 to 60 MB/s. Both say what they did.
 
