@@ -43,6 +43,9 @@ def main() -> None:
         write_atomically(run.RESULTS / "growth.svg", plot.growth_svg(rows).encode())
     elif rows:
         print("no plot of the growth: pip install 'tokkit[report]'", file=sys.stderr)
+    if wanted.docs:
+        docs = data.ROOT / "docs" / "performance.md"
+        write_atomically(docs, tables.into_page(docs.read_text(encoding="utf-8"), page).encode())
     print(page)
     for line in merges.check(results):
         print(f"merges noted for the first time: {line}", file=sys.stderr)
@@ -56,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few MB of each text; always so without a corpus")
     parser.add_argument("--only", action="append", choices=TASKS, help="this task alone; may be repeated")
     parser.add_argument("--repeat", type=int, help="runs of each contestant (3; 1 with --quick)")
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md too")
     parser.add_argument("--refresh-peers", action="store_true", help="install the newest version of every peer")
     return parser.parse_args()
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from benchmarks.contests import Contest
     from benchmarks.run import Result
 
+BEGIN = "<!-- written by `make bench BENCH=--docs` -->"
+END = "<!-- end of what is written -->"
 HEAD = """# Benchmarks
 
 {machine}. Texts: {source}. tokkit {tokkit}, Python {python}; {peers}.
@@ -87,6 +89,17 @@ def document(
         ],
         "growth": list(growth),
     }
+
+
+def into_page(page: str, tables: str) -> str:
+    """Return a page of the docs with the tables between its two marks, or before its section on counting."""
+    body = tables.removeprefix("# Benchmarks").replace("\n## ", "\n### ").strip()
+    section = f"{BEGIN}\n\n## Beside the peers\n\n{body}\n\n{END}\n\n"
+    if BEGIN in page:
+        before, _, rest = page.partition(BEGIN)
+        return before + section + rest.partition(END)[2].lstrip()
+    before, heading, rest = page.partition("## Count\n")
+    return before + section + heading + rest
 
 
 def _table(contest: Contest, results: Sequence[Result]) -> list[str]:

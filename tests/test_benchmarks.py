@@ -199,6 +199,16 @@ def test_contestants_run_in_processes_of_their_own_and_are_compared(tmp_path, mo
     assert "| absent | | | | | | ffbpe cannot be had here |" in page
 
 
+def test_tables_are_written_into_the_docs_once():
+    page = "# Performance\n\n## Count\n\nStory.\n"
+    written = tables.into_page(page, "# Benchmarks\n\nHead.\n\n## Count\n\n| a |\n")
+    assert written == (
+        f"# Performance\n\n{tables.BEGIN}\n\n## Beside the peers\n\nHead.\n\n### Count\n\n| a |\n\n{tables.END}\n\n"
+        "## Count\n\nStory.\n"
+    )
+    assert tables.into_page(written, "# Benchmarks\n\nNew.\n") == written.replace("Head.\n\n### Count\n\n| a |", "New.")
+
+
 def test_contestants_that_differ_stop_the_benchmark_where_they_part(tmp_path):
     results = {IN_MEMORY.name: Result(IN_MEMORY, [{"digest": "tokkit", "items": 3}])}
     (tmp_path / "tokkit.txt").write_text("61\t1\n62\t2\n64\t4\n")
