@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from benchmarks import data, growth, merges, peers, plot, run, tables
-from benchmarks.contests import FULL, QUICK, contests
+from benchmarks.contests import FULL, QUICK, Contest, contests
 from tokkit.bases import load_base
 from tokkit.files import json_bytes, write_atomically
 from tokkit.formats import huggingface, tiktoken
@@ -30,15 +30,16 @@ def main() -> None:
     about = tables.machine(versions, repeat)
     options = _shared_options()
     tasks = wanted.only or TASKS
-    results = []
+    results: list[tuple[Contest, list[run.Result]]] = []
     for task in [task for task in tasks if task != "growth"]:
         for contest in contests(task, sizes, options):
             print(f"{contest.task}: {contest.title}: {contest.texts.stem}", file=sys.stderr, flush=True)
             results.append((contest, run.run(contest, repeat, versions)))
+            _write(about, results, [])  # after each, so that hours are not lost to what comes later
+            for line in merges.check(results[-1:]):
+                print(f"merges noted for the first time: {line}", file=sys.stderr)
     rows = growth.measure(sizes, options, repeat) if "growth" in tasks else []
-    page = tables.markdown(about, results, rows)
-    write_atomically(run.RESULTS / "results.md", page.encode())
-    write_atomically(run.RESULTS / "results.json", json_bytes(tables.document(about, results, rows)))
+    page = _write(about, results, rows)
     if rows and plot.drawable():
         write_atomically(run.RESULTS / "growth.svg", plot.growth_svg(rows).encode())
     elif rows:
@@ -47,11 +48,17 @@ def main() -> None:
         docs = data.ROOT / "docs" / "performance.md"
         write_atomically(docs, tables.into_page(docs.read_text(encoding="utf-8"), page).encode())
     print(page)
-    for line in merges.check(results):
-        print(f"merges noted for the first time: {line}", file=sys.stderr)
     # A quick run is too short to say how anything grows.
     for verdict in [] if quick else growth.verdicts(rows):
         print(f"grows faster than the text: {verdict}", file=sys.stderr)
+
+
+def _write(about: dict[str, Any], results: list[tuple[Contest, list[run.Result]]], rows: list[dict[str, Any]]) -> str:
+    """Write what was found so far; return the tables."""
+    page = tables.markdown(about, results, rows)
+    write_atomically(run.RESULTS / "results.md", page.encode())
+    write_atomically(run.RESULTS / "results.json", json_bytes(tables.document(about, results, rows)))
+    return page
 
 
 def _arguments() -> argparse.Namespace:

@@ -7,7 +7,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -153,10 +152,3 @@ def _shown(line: str) -> str:
         return f"{bytes.fromhex(key)[:60]!r}{tab and ' '}{rest}"
     except ValueError:
         return line.strip()[:80]
-
-
-def by_task(results: list[tuple[Contest, list[Result]]]) -> dict[str, list[tuple[Contest, list[Result]]]]:
-    found: dict[str, list[tuple[Contest, list[Result]]]] = defaultdict(list)
-    for contest, of_contest in results:
-        found[contest.task].append((contest, of_contest))
-    return dict(found)
