@@ -107,7 +107,7 @@ def _each(job: Job, encode: Callable[[str], Sequence[int]]) -> Ready:
 def _batch(job: Job, encode: Callable[[list[str]], Any], ids: Callable[[Any], Iterable[Sequence[int]]]) -> Ready:
     texts = data.read(job.data)
     encode([WARM_UP])
-    return Ready(lambda: encode(texts), lambda found: id_lines(ids(found)))
+    return Ready(lambda: list(ids(encode(texts))), id_lines)
 
 
 def id_lines(found: Iterable[Sequence[int]]) -> Iterable[bytes]:
