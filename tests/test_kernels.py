@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,9 +80,23 @@ print("bounds hold")
 """
 
 
+@pytest.fixture
+def checked_code(request, tmp_path) -> Path:
+    """A folder for machine code with the checks in it, kept for as long as no kernel changes: it takes most of a minute."""
+    if not hasattr(request.config, "cache"):
+        return tmp_path
+    kept: Path = request.config.cache.mkdir("checked-kernels")
+    sources = b"".join(file.read_bytes() for file in sorted((ROOT / "tokkit" / "kernels").glob("*.py")))
+    folder = kept / hashlib.sha256(sources).hexdigest()
+    for other in kept.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
 @pytest.mark.slow
-def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path) -> None:
-    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+def test_no_kernel_reads_or_writes_out_of_bounds(checked_code) -> None:
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(checked_code), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
