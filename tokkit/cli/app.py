@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -87,6 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(words)
         streams.flush()
     except BaseException as error:  # noqa: BLE001 - whatever happens, one line and an exit code
+        if arguments is None and isinstance(error, KeyboardInterrupt):
+            signal.signal(
+                signal.SIGINT, signal.SIG_IGN
+            )  # a second interrupt finds the process on its way out: 130 it is
         if show_traceback and not isinstance(error, (UsageError, SystemExit)):
             talk.page("".join(traceback.format_exception(error)))
         code = _report(error, words)
