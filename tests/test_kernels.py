@@ -81,7 +81,7 @@ print("bounds hold")
 
 
 @pytest.fixture
-def checked_code(request, tmp_path) -> Path:
+def checked_code(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder for machine code with the checks in it, kept for as long as no kernel changes: it takes most of a minute."""
     if not hasattr(request.config, "cache"):
         return tmp_path

@@ -18,9 +18,10 @@ from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, MismatchError, SizeError
 from tokkit.formats import tiktoken
 from tokkit.learn import learn
-from tokkit.plan import _vertex, plan
+from tokkit.plan import plan
 from tokkit.plan_ground import DRAWS, FOLD_STEP, Ground
 from tokkit.plan_recipe import recipe_of
+from tokkit.plan_search import _vertex
 from tokkit.recipe import parse
 from tokkit.select import select
 from tokkit.usage import select_by_usage
@@ -258,6 +259,7 @@ def test_an_interval_is_that_of_folds_drawn_and_added_up(base, folded):
 def test_by_usage_the_figures_are_those_of_encoding_with_the_selection(base, table):
     made = plan(base, table, 1_000, seed=600, by_usage=True, ladder=())
     assert made.by == "usage"
+    assert made.seed is not None
     for split in (made.best, made.seed):
         start = select_by_usage(base, split.prefix, table).selection.vocabulary
         if split.learned:

@@ -89,9 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         streams.flush()
     except BaseException as error:  # noqa: BLE001 - whatever happens, one line and an exit code
         if arguments is None and isinstance(error, KeyboardInterrupt):
-            signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # a second interrupt finds the process on its way out: 130 it is
+            # A second interrupt finds the process on its way out: 130 it is.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         if show_traceback and not isinstance(error, (UsageError, SystemExit)):
             talk.page("".join(traceback.format_exception(error)))
         code = _report(error, words)

@@ -16,10 +16,7 @@ def run(
     ],
     *,
     output: options.Output,
-    language: Annotated[
-        str | None,
-        typer.Option("--language", metavar="L|auto", help="Language of every document; auto tells it from the text."),
-    ] = None,
+    language: options.Language = None,
     domain: options.Domain = None,
     language_field: options.LanguageField = None,
     domain_field: options.DomainField = None,

@@ -22,7 +22,9 @@ def run(
     drop_script: options.DropScript = None,
     drop_partial_utf8: options.DropPartial = False,
     fill: options.Fill = False,
-    by: Annotated[options.By, typer.Option("--by", metavar="rank|usage", help="Which tokens stay.")] = options.By.RANK,
+    by: Annotated[
+        options.By, typer.Option("--by", metavar="rank|usage", help="Which tokens of the base stay.")
+    ] = options.By.RANK,
     on: options.OptionalOn = None,
     weights: options.Weights = None,
     protect_prefix: Annotated[
