@@ -27,12 +27,13 @@ from tokkit.counts import slice_weights
 from tokkit.counts_folds import unfolded
 from tokkit.curves import LEAST_CUT, require_pattern
 from tokkit.errors import InputError, SizeError
-from tokkit.plan_ground import Ground
+from tokkit.plan_ground import QUANTILES, Ground
+from tokkit.plan_search import MOST_LEARNINGS, WINDOW, beside, best_learned, cuts, neighbours
 from tokkit.select import select
 from tokkit.usage import order_by_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,14 +43,7 @@ if TYPE_CHECKING:
 
 SEED = 60_004
 LADDER = (64_000, 96_000, 128_000, 160_000)
-PREFIXES = 5
-WRONG_BY = 5_000
-MOST_LEARNINGS = PREFIXES + 8 + 3
-_WINDOW = 1_000  # slots over which a margin is averaged, and between which the best is bracketed
-_NEAR = 250  # a split this near to one that was learned is not learned again
-_REFINEMENTS = 8
-_FOLD_CUTS = 128  # of what step the best of each draw is looked for
-_QUANTILES = (0.025, 0.975)
+_AROUND = 12_000  # slots on either side of the best whose learned splits say where the best of a draw is
 
 Interval = tuple[float, float]
 """What lies between: 95 in 100 draws."""
@@ -198,12 +192,12 @@ def plan(
     usage = _usage(ranks, table, source, weights, shares) if by_usage else None
     ground = Ground.of(ranks, table, source, shares, usage, script, min_count, max(room, *rooms.values(), 0))
     most = min(len(ranks.tokens), room)
-    for done, cut in enumerate(_cuts(ground, most, room, seed)):
+    for done, cut in enumerate(cuts(ground, most, room, seed)):
         if progress:
             progress(done, MOST_LEARNINGS)
         ground.learn_on(cut)
-    best = _best_learned(ground, room)
-    below, above = _neighbours(ground, room)
+    best = best_learned(ground, room)
+    below, above = neighbours(ground, room)
     seeded = seed in ground.known and seed <= room
     steps = sorted({*(cut for cut in ground.known if cut <= most), *range(10_000, most, 10_000)})
     look = _Look(ground, room, best)
@@ -222,7 +216,7 @@ def plan(
         look.split(seed) if seeded else None,
         _margin(ground, best, room),
         _margin(ground, seed, room) if seeded else None,
-        tuple(look.split(cut) for cut in _wrong(ground, best, most)),
+        tuple(look.split(cut) for cut in beside(ground, best, most)),
         tuple(look.split(cut) for cut in steps if cut >= ground.known[0]),
         {each: _Look(ground, at, ground.best(at)).split(ground.best(at)) for each, at in rooms.items()},
         tuple(ground.known),
@@ -249,99 +243,24 @@ def _usage(
     return order_by_usage(ranks, LEAST_CUT, source, weights=slice_weights(source.slices, weights) if weights else None)
 
 
-def _cuts(ground: Ground, most: int, room: int, seed: int) -> Iterator[int]:
-    """Yield what to learn on, each when all before it are known: evenly spread, around the best, beside it and the seed."""
-    yield from _first_cuts(min(len(ground.base.tokens), ground.top), seed)
-    for _ in range(_REFINEMENTS):
-        cut = _next_cut(ground, most, room)
-        if cut is None:
-            break
-        yield cut
-    best = _best_learned(ground, room)
-    wanted = [*_wrong(ground, best, most), *([seed - _WINDOW] if seed in ground.known else [])]
-    for cut in wanted:
-        if LEAST_CUT <= cut <= most and cut not in ground.known:
-            yield cut
-
-
-def _first_cuts(most: int, seed: int) -> list[int]:
-    """Return the prefixes to learn on at first: evenly spread, the seed in place of its neighbour."""
-    cuts = [max(LEAST_CUT, most * (number + 1) // PREFIXES) for number in range(PREFIXES)]
-    if LEAST_CUT <= seed <= most:
-        nearest = min(range(PREFIXES - 1), key=lambda number: abs(cuts[number] - seed))
-        cuts[nearest] = seed
-    return sorted(set(cuts))
-
-
-def _best_learned(ground: Ground, room: int) -> int:
-    """Return the best of the splits that were learned; of equals the smallest."""
-    return min(ground.known, key=lambda cut: (ground.rate(cut, room), cut) if cut <= room else (np.inf, cut))
-
-
-def _neighbours(ground: Ground, room: int) -> tuple[int | None, int | None]:
-    """Return the nearest learned on either side of the best."""
-    best = _best_learned(ground, room)
-    below = max((cut for cut in ground.known if cut < best), default=None)
-    above = min((cut for cut in ground.known if best < cut <= room), default=None)
-    return below, above
-
-
-def _next_cut(ground: Ground, most: int, room: int) -> int | None:
-    """Return what to learn on next to find the best; None where it is bracketed, or its neighbours cannot be told apart."""
-    best = _best_learned(ground, room)
-    below, above = _neighbours(ground, room)
-    if below is None:
-        return max(LEAST_CUT, best // 2) if best - LEAST_CUT > _WINDOW else None
-    if above is None and most - best > _NEAR:
-        return most
-    if above is not None:
-        if _alike(ground, room, best, (below, above)):
-            return None
-        vertex = _vertex(*((cut, ground.rate(cut, room)) for cut in (below, best, above)))
-        if all(abs(vertex - cut) > max(_NEAR, _WINDOW // 2) for cut in ground.known):
-            return vertex
-    # Two draw nearer by turns: the wider side first, halfway or as near as the bracket is to be.
-    sides = [(best - below, max(best - _WINDOW, below + 1)), ((above or best) - best, min(best + _WINDOW, most))]
-    gap, cut = max(sides, key=lambda side: side[0])
-    return cut if gap > _WINDOW + _NEAR else None
-
-
-def _vertex(*points: tuple[int, float]) -> int:
-    """Return where the parabola through three points is lowest; the middle one where it has no such place.
-
-    Example:
-        >>> _vertex((0, 9.0), (2, 1.0), (6, 9.0))
-        3
-    """
-    (a, fa), (b, fb), (c, fc) = points
-    left, right = (b - a) * (fb - fc), (b - c) * (fb - fa)
-    if left == right:
-        return b
-    return int(min(max(b - ((b - a) * left - (b - c) * right) / (2 * (left - right)), a), c))
-
-
-def _alike(ground: Ground, room: int, best: int, others: Sequence[int]) -> bool:
-    """Tell whether the text cannot say that the best is better than any of some others."""
-    if ground.folds is None:
-        return False
-    rates = ground.draws([best, *others], room)[0]
-    return all(np.quantile(rates[:, number + 1] - rates[:, 0], _QUANTILES[0]) <= 0 for number in range(len(others)))
-
-
-def _wrong(ground: Ground, best: int, most: int) -> list[int]:
-    """Return the prefixes that are 5,000 slots beside the best."""
-    cuts = (best - WRONG_BY, best + WRONG_BY)
-    return [cut for cut in cuts if ground.known[0] <= cut <= min(most, ground.known[-1])]
-
-
 def _best_interval(ground: Ground, room: int) -> tuple[int, int] | None:
-    """Return where the best split is for 95 in 100 draws; the best that was learned is always in it."""
+    """Return where the best split is for 95 in 100 draws; the best that was learned is always in it.
+
+    What is drawn between learned splits lies too high, so that its lowest is always at a learned one. So for each draw it is the
+    lowest place of the parabola that fits the learned splits around the best closest.
+    """
     if ground.folds is None:
         return None
-    prefixes = np.unique(np.append(ground.prefixes(room, _FOLD_CUTS), [cut for cut in ground.known if cut <= room]))
-    found = prefixes[np.argmin(ground.draws(prefixes, room)[0], axis=1)]
-    low, high = np.quantile(found, _QUANTILES, method="nearest").tolist()
-    best = _best_learned(ground, room)
+    best = best_learned(ground, room)
+    near = np.array([cut for cut in ground.known if abs(cut - best) <= _AROUND and cut <= room], np.int64)
+    rates = ground.draws(near, room)[0]
+    found = near[np.argmin(rates, axis=1)].astype(np.float64)
+    if near.size > 2:
+        away = (near - best) / _AROUND
+        square, line, _ = np.linalg.lstsq(np.vander(away, 3), (rates - rates[:, :1]).T, rcond=None)[0]
+        bowed = square > 0
+        found[bowed] = best - _AROUND * line[bowed] / (2 * square[bowed])
+    low, high = np.clip(np.quantile(found, QUANTILES), near[0], near[-1]).tolist()
     return min(int(low), best), max(int(high), best)
 
 
@@ -378,8 +297,8 @@ class _Look:
 
 def _margin(ground: Ground, prefix: int, room: int) -> Margin:
     """Return what the last slots on each side save: the split, less with a window of slots fewer on that side."""
-    back = min(_WINDOW, max(prefix - ground.known[0], 1))
-    fewer = min(_WINDOW, max(room - prefix, 1))
+    back = min(WINDOW, max(prefix - ground.known[0], 1))
+    fewer = min(WINDOW, max(room - prefix, 1))
     here, without = [prefix], [max(prefix - back, ground.known[0])]
     base = learned = 0.0
     base_draws = learned_draws = np.empty(0)
@@ -395,5 +314,5 @@ def _interval(draws: NDArray[np.float64]) -> Interval | None:
     """Return what 95 in 100 draws lie between; None of no draws."""
     if not draws.size:
         return None
-    low, high = np.quantile(draws, _QUANTILES).tolist()
+    low, high = np.quantile(draws, QUANTILES).tolist()
     return low, high

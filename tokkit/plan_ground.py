@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tokkit.vocabulary import Vocabulary
 
 DRAWS = 1_000
+QUANTILES = (0.025, 0.975)
 FOLD_STEP = 128
 _USAGE_STEP = 5_000
 _RANDOM = 92_544  # where the draws begin
@@ -232,10 +233,10 @@ class Ground:
         prefixes = self.prefixes(room)
         return int(prefixes[np.argmin(self.read(prefixes, room)[0])])
 
-    def prefixes(self, room: int, step: int = 1) -> NDArray[np.int64]:
+    def prefixes(self, room: int) -> NDArray[np.int64]:
         """Return the numbers of the base's tokens from the lowest to the highest learned on that have a place in a room."""
         lowest, highest = self.known[0], min(self.known[-1], room)
-        return np.unique(np.append(np.arange(lowest, highest + 1, step), max(highest, lowest)))
+        return np.arange(lowest, max(highest, lowest) + 1)
 
     def draws(self, prefixes: Sequence[int] | NDArray[np.int64], rooms: int | NDArray[np.int64]) -> NDArray[np.float64]:
         """Return float64[1 + n_groups, n_draws, n]: what `read` would be, had each draw of folds been all the text.

@@ -45,9 +45,9 @@ def run(
     the text, at 30 (Chinese) to 100 MB/s a core; memory grows with the distinct
     pretokens. A counts table among CORPUS is added in. The split is that of
     cl100k_base unless --pattern or a table says another. --weights leaves a
-    mixture with those shares of bytes. --folds 20 keeps 20
-    parts of the documents apart, from which plan tells how sure it is: a table
-    a third larger, and counting a fifth slower.
+    mixture with those shares of bytes. --folds 20 keeps 20 parts of the documents
+    apart, from which plan tells how sure it is: a table a third larger, and
+    counting a fifth slower.
 
     --dedup counts one document of each group of near-duplicates (MinHash of
     5-grams), which reads the text twice, signs about 5 MB/s a core and holds 2 KB
