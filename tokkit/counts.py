@@ -11,9 +11,10 @@ import numpy as np
 
 import tokkit
 from tokkit.corpus_processes import work_on
-from tokkit.counts_file import is_counts_table, load, save
+from tokkit.counts_file import Contents, is_counts_table, load, save, write
 from tokkit.counts_folds import require_folds, unfolded
 from tokkit.counts_processes import Job, count_up_to
+from tokkit.counts_spill import Spill, jobs_within, merged, room_of, scratch_folder, write_merged
 from tokkit.counts_table import (
     Counter,
     CountsTable,
@@ -30,18 +31,22 @@ from tokkit.pretokenize import pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from tokkit.corpus import CorpusFile, Labels, OnError
+    from tokkit.counts_processes import Part
     from tokkit.dedup import Duplicates
     from tokkit.errors import CorpusError
 
 __all__ = [
     "Counted",
+    "CountedFile",
     "CountsTable",
     "Slice",
     "combine",
     "count",
     "count_texts",
+    "count_to_file",
     "is_counts_table",
     "load",
     "reweight",
@@ -65,6 +70,16 @@ class Counted:
     """
 
     table: CountsTable
+    skipped: tuple[CorpusError, ...]
+    duplicates: Duplicates | None = None
+    labelled: Mapping[str, tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True)
+class CountedFile:
+    """A counts table that was written to a file, and what happened to documents on the way: as `Counted`."""
+
+    table: Contents
     skipped: tuple[CorpusError, ...]
     duplicates: Duplicates | None = None
     labelled: Mapping[str, tuple[int, int]] | None = None
@@ -237,38 +252,130 @@ def count(
         InputError: unknown pattern, an option out of range, a package that is not installed, or stdin with `dedup`.
         CorpusError: a document that cannot be read (`stop`), or a broken file.
     """
-    pattern = pattern_of(pattern)
-    require_folds(folds)
-    total = 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
-    if jobs == 0:
-        cores = os.cpu_count() or 1
-        worth = _BYTES_A_PROCESS // (5 if dedup else 1)  # which takes five times as long
-        jobs = min(cores, 1 + total // worth) if total else cores
+    job = Job(labels, pattern_of(pattern), on_error, sample, folds, detect_language)
+    parts, duplicates = _parts(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress)
+    provenance = _provenance(files, job, parts, max_bytes, duplicates)
+    table = table_of(added_up([each for part in parts for each in part.slices]), job.pattern, provenance, folds)
+    labelled = _labelled([part.labelled for part in parts]) if detect_language else None
+    return Counted(table, _skipped(parts), duplicates, labelled)
+
+
+def count_to_file(
+    path: str | Path,
+    files: Sequence[CorpusFile],
+    labels: Labels | None = None,
+    *,
+    memory: int,
+    pattern: str = "cl100k_base",
+    jobs: int = 1,
+    on_error: OnError = "stop",
+    sample: float = 1.0,
+    max_bytes: int | None = None,
+    folds: int = 0,
+    dedup: bool = False,
+    detect_language: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> CountedFile:
+    """Count the pretokens of a corpus into a file, in no more than `memory`; the bytes are those of `count` and `save`.
+
+    What has no room is written to a folder in $TMPDIR, or else beside `path`, about 50 bytes a row of each run, and merged.
+
+    Args:
+        path: the file to write.
+        files: as for `count`, like all others but these two.
+        labels: as for `count`.
+        memory: bytes that all processes may take together: each its own `tokkit.counts_spill.PROCESS_BYTES`, and their
+            counters what is left. On top come documents larger than a block, and what `dedup` holds.
+        pattern: as for `count`.
+        jobs: as for `count`; with 0, no more than the memory has room for.
+        on_error: as for `count`.
+        sample: as for `count`.
+        max_bytes: as for `count`.
+        folds: as for `count`.
+        dedup: as for `count`.
+        detect_language: as for `count`.
+        progress: as for `count`.
+
+    Raises:
+        InputError: as `count`; too little memory for the jobs; or no room on the disk.
+        CorpusError: as `count`.
+    """
+    number = 1 if max_bytes is not None else jobs or _jobs_for(files, dedup=dedup)
+    number = jobs_within(memory, number, fewer=jobs == 0)
+    with scratch_folder(path) as folder:
+        spill = Spill(folder, room_of(memory, number))
+        job = Job(labels, pattern_of(pattern), on_error, sample, folds, detect_language, spill=spill)
+        parts, duplicates = _parts(files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
+        totals = [part.totals for part in added_up([each for part in parts for each in part.slices])]
+        keys = [(part.fold or 0, *part.key) for part in totals]
+        of_slices = [write_merged([run for part in parts for run in part.runs.get(key, ())], folder) for key in keys]
+        contents = Contents(
+            job.pattern,
+            tuple(totals),
+            tuple(n_rows for _, n_rows in of_slices),
+            _provenance(files, job, parts, max_bytes, duplicates),
+            folds,
+        )
+        write(contents, ((number, rows) for number, (run, _) in enumerate(of_slices) for rows in merged([run])), path)
+    labelled = _labelled([part.labelled for part in parts]) if detect_language else None
+    return CountedFile(contents, _skipped(parts), duplicates, labelled)
+
+
+def _parts(
+    files: Sequence[CorpusFile],
+    job: Job,
+    jobs: int,
+    *,
+    dedup: bool,
+    max_bytes: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[Part], Duplicates | None]:
+    """Return what each process counted, and the near-duplicates where they are looked for."""
+    require_folds(job.folds)
+    total = _stored(files)
+    jobs = jobs or _jobs_for(files, dedup=dedup)
     passes = 2 if dedup else 1  # of equal weight in what progress says, though the first takes longer
     advance = None if progress is None else lambda done: progress(done, passes * total)
     duplicates = None
     if dedup:
-        signer = Signer(labels, on_error, sample, detect_language)
+        signer = Signer(job.labels, job.on_error, job.sample, job.detect_language)
         duplicates = find_duplicates(files, signer, jobs=jobs, max_bytes=max_bytes, advance=advance)
-    job = Job(labels, pattern, on_error, sample, folds, detect_language, duplicates)
+        job = replace(job, duplicates=duplicates)
     if max_bytes is not None:
-        parts = [count_up_to(files, job, max_bytes)]
-    else:
-        second = None if progress is None else lambda done: progress((passes - 1) * total + done, passes * total)
-        parts = work_on(files, job, jobs, second)
+        return [count_up_to(files, job, max_bytes)], duplicates
+    second = None if progress is None else lambda done: progress((passes - 1) * total + done, passes * total)
+    return work_on(files, job, jobs, second), duplicates
+
+
+def _stored(files: Sequence[CorpusFile]) -> int:
+    """Return the stored bytes of all files, 0 where they are not known."""
+    return 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
+
+
+def _jobs_for(files: Sequence[CorpusFile], *, dedup: bool) -> int:
+    """Return how many processes the files pay for."""
+    cores = os.cpu_count() or 1
+    total = _stored(files)
+    worth = _BYTES_A_PROCESS // (5 if dedup else 1)  # which takes five times as long
+    return min(cores, 1 + total // worth) if total else cores
+
+
+def _provenance(
+    files: Sequence[CorpusFile], job: Job, parts: Sequence[Part], max_bytes: int | None, duplicates: Duplicates | None
+) -> dict[str, Any]:
     provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": [file.name for file in files]}
-    provenance |= {"sample": sample} if sample < 1 else {}
+    provenance |= {"sample": job.sample} if job.sample < 1 else {}
     provenance |= {"max_bytes": max_bytes} if max_bytes is not None else {}
-    provenance |= {"folds": folds} if folds else {}
+    provenance |= {"folds": job.folds} if job.folds else {}
     provenance |= {"dedup": METHOD | {"dropped": len(duplicates.dropped)}} if duplicates else {}
-    provenance |= {"language": "auto"} if detect_language else {}
+    provenance |= {"language": "auto"} if job.detect_language else {}
+    n_skipped = sum(len(part.skipped) for part in parts)
+    return provenance | ({"skipped": n_skipped} if n_skipped else {})
+
+
+def _skipped(parts: Sequence[Part]) -> tuple[CorpusError, ...]:
     skipped = [error for part in parts for error in part.skipped]
-    provenance |= {"skipped": len(skipped)} if skipped else {}
-    skipped.sort(key=lambda error: (error.path, error.line or 0, error.byte_offset or 0))
-    slices = added_up([each for part in parts for each in part.slices])
-    table = table_of(slices, pattern, provenance, folds)
-    labelled = _labelled([part.labelled for part in parts]) if detect_language else None
-    return Counted(table, tuple(skipped), duplicates, labelled)
+    return tuple(sorted(skipped, key=lambda error: (error.path, error.line or 0, error.byte_offset or 0)))
 
 
 def _labelled(tallies: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, tuple[int, int]]:

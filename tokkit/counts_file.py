@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tokkit.counts_folds import unfolded
-from tokkit.counts_table import CountsTable, Slice, joined_starts
+from tokkit.counts_table import CountsTable, Rows, Slice, cut_rows, joined_starts, slice_rows, totals_of
 from tokkit.errors import FormatError, InputError
 from tokkit.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,64 +32,146 @@ _ENCODINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a counts table holds beside its rows, and how many of them each slice has; the others as in `CountsTable`."""
+
+    pattern: str
+    slices: tuple[Slice, ...]
+    n_rows: tuple[int, ...]
+    provenance: Mapping[str, Any]
+    folds: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return sum(self.n_rows)
+
+    @property
+    def n_bytes(self) -> int:
+        """The bytes of text that were counted."""
+        return sum(part.bytes for part in self.slices)
+
+    @property
+    def totals(self) -> tuple[Slice, ...]:
+        """The totals of each language and domain: those of the slices, folds added up."""
+        return totals_of(self.slices)
+
+
 def save(table: CountsTable, path: str | Path) -> None:
     """Write a counts table as zstd Parquet, atomically; the metadata hold the pattern and the totals of each slice.
 
     Columns: language, domain (dictionary of strings), pretoken (binary), count, documents (int64), and fold (int8) where
     folds are kept apart.
     """
-    rows = np.bincount(table.slice_ids, minlength=len(table.slices)).tolist()
+    n_rows = np.bincount(table.slice_ids, minlength=len(table.slices)).tolist()
+    contents = Contents(table.pattern, table.slices, tuple(n_rows), table.provenance, table.folds)
+    write(contents, _pieces_of(table), path)
+
+
+def _pieces_of(table: CountsTable) -> Iterator[tuple[int, Rows]]:
+    whole = Rows(table.data, table.starts, table.counts, table.documents)
+    for slice_id, (first, last) in enumerate(slice_rows(table)):
+        for start in range(first, last, _ROWS_AT_ONCE):
+            yield slice_id, cut_rows(whole, start, min(start + _ROWS_AT_ONCE, last))
+
+
+def write(contents: Contents, pieces: Iterable[tuple[int, Rows]], path: str | Path) -> None:
+    """Write a counts table whose rows come piece by piece: the same bytes, however they are cut.
+
+    Args:
+        contents: all else.
+        pieces: numbers of slices and rows of theirs, in the order of the file; what is held is a row group of 1,048,576 rows.
+        path: see `save`.
+    """
+    group = _RowGroup(contents)
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(
+            temporary,
+            group.schema,
+            compression="zstd",
+            use_dictionary=["language", "domain"],
+            column_encoding=_ENCODINGS,
+        ) as writer,
+    ):
+        for slice_id, rows in pieces:
+            done = 0
+            while done < rows.counts.size:
+                done += group.add(slice_id, rows, done)
+                if group.n_rows == _ROWS_AT_ONCE:
+                    writer.write_batch(group.taken())
+        if group.n_rows:
+            writer.write_batch(group.taken())
+
+
+class _RowGroup:
+    """The columns of a row group that is being filled."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.schema = _schema(contents)
+        self.languages = _Labels.of([part.language for part in contents.slices])
+        self.domains = _Labels.of([part.domain for part in contents.slices])
+        self.folds = np.array([part.fold or 0 for part in contents.slices], np.int8) if contents.folds else None
+        size = min(_ROWS_AT_ONCE, len(contents))
+        self.slice_ids, self.starts = np.empty(size, np.int32), np.zeros(size + 1, np.int32)
+        self.counts, self.documents = np.empty((2, size), np.int64)
+        self.data = bytearray()
+        self.n_rows = 0
+
+    def add(self, slice_id: int, rows: Rows, first: int) -> int:
+        """Take rows from `first` on as far as there is room; return how many."""
+        last = min(rows.counts.size, first + self.counts.size - self.n_rows)
+        stop = self.n_rows + last - first
+        self.slice_ids[self.n_rows : stop] = slice_id
+        self.starts[self.n_rows + 1 : stop + 1] = rows.starts[first + 1 : last + 1] - (
+            rows.starts[first] - len(self.data)
+        )
+        self.counts[self.n_rows : stop] = rows.counts[first:last]
+        self.documents[self.n_rows : stop] = rows.documents[first:last]
+        self.data += rows.data[rows.starts[first] : rows.starts[last]].data
+        self.n_rows = stop
+        return last - first
+
+    def taken(self) -> pa.RecordBatch:
+        """Return the rows, and begin anew; they are valid until more are added."""
+        n_rows, data = self.n_rows, self.data
+        self.n_rows, self.data = 0, bytearray()
+        ids = self.slice_ids[:n_rows]
+        starts = pa.py_buffer(self.starts[: n_rows + 1])
+        columns = [
+            self.languages.array(ids),
+            self.domains.array(ids),
+            pa.Array.from_buffers(pa.binary(), n_rows, [None, starts, pa.py_buffer(data)]),
+            pa.array(self.counts[:n_rows]),
+            pa.array(self.documents[:n_rows]),
+            *([] if self.folds is None else [pa.array(self.folds[ids])]),
+        ]
+        return pa.record_batch(columns, schema=self.schema)
+
+
+def _schema(contents: Contents) -> pa.Schema:
     metadata = {
         "format": FORMAT,
         "version": VERSION,
-        "pattern": table.pattern,
-        **({"folds": table.folds} if table.folds else {}),
+        "pattern": contents.pattern,
+        **({"folds": contents.folds} if contents.folds else {}),
         "slices": [
             {key: value for key, value in vars(part).items() if value is not None} | {"rows": n_rows}
-            for part, n_rows in zip(table.slices, rows, strict=True)
+            for part, n_rows in zip(contents.slices, contents.n_rows, strict=True)
         ],
-        "provenance": dict(table.provenance),
+        "provenance": dict(contents.provenance),
     }
-    schema = pa.schema(
+    return pa.schema(
         [
             ("language", pa.dictionary(pa.int32(), pa.string())),
             ("domain", pa.dictionary(pa.int32(), pa.string())),
             ("pretoken", pa.binary()),
             ("count", pa.int64()),
             ("documents", pa.int64()),
-            *([("fold", pa.int8())] if table.folds else []),
+            *([("fold", pa.int8())] if contents.folds else []),
         ],
         metadata={"tokkit": json.dumps(metadata, ensure_ascii=False)},
     )
-    languages = _Labels.of([part.language for part in table.slices])
-    domains = _Labels.of([part.domain for part in table.slices])
-    folds = np.array([part.fold or 0 for part in table.slices], np.int8)
-    with (
-        replacing(path) as temporary,
-        pq.ParquetWriter(
-            temporary,
-            schema,
-            compression="zstd",
-            use_dictionary=["language", "domain"],
-            column_encoding=_ENCODINGS,
-        ) as writer,
-    ):
-        for first in range(0, len(table), _ROWS_AT_ONCE):
-            last = min(first + _ROWS_AT_ONCE, len(table))
-            ids = table.slice_ids[first:last]
-            writer.write_batch(
-                pa.record_batch(
-                    [
-                        languages.array(ids),
-                        domains.array(ids),
-                        _binary_array(table.data, table.starts[first : last + 1]),
-                        pa.array(table.counts[first:last]),
-                        pa.array(table.documents[first:last]),
-                        *([pa.array(folds[ids])] if table.folds else []),
-                    ],
-                    schema=schema,
-                )
-            )
 
 
 @dataclass(frozen=True)
@@ -109,12 +191,6 @@ class _Labels:
 
     def array(self, slice_ids: NDArray[np.int32]) -> pa.DictionaryArray:
         return pa.DictionaryArray.from_arrays(pa.array(self.codes[slice_ids]), self.names)
-
-
-def _binary_array(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> pa.Array:
-    offsets = pa.py_buffer((starts - starts[0]).astype(np.int32))
-    values = pa.py_buffer(data[starts[0] : starts[-1]])
-    return pa.Array.from_buffers(pa.binary(), starts.size - 1, [None, offsets, values])
 
 
 def is_counts_table(path: str | Path) -> bool:

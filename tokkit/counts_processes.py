@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tokkit import corpus
 from tokkit.corpus_blocks import sample_key
 from tokkit.counts_folds import dealt
+from tokkit.counts_spill import Spiller
 from tokkit.counts_table import Counters, SliceCounts, count_batch, slices_of
 from tokkit.dedup import numbered, place_of, without
 from tokkit.language import Labeller
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokkit.corpus import Block, CorpusFile, Documents, Labels, OnError
+    from tokkit.counts_spill import Key, Run, Spill
     from tokkit.dedup import Duplicates, Place
     from tokkit.errors import CorpusError
 
@@ -30,15 +32,17 @@ class Tally:
     counters: list[Counters]
     skipped: list[CorpusError] = field(default_factory=list)
     labeller: Labeller | None = None
+    spiller: Spiller | None = None
 
 
 @dataclass(frozen=True)
 class Part:
-    """The result of a process."""
+    """The result of a process; with runs, the slices have no rows."""
 
     slices: list[SliceCounts]
     skipped: list[CorpusError]
     labelled: dict[str, list[int]]
+    runs: dict[Key, list[Run]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,13 @@ class Job:
     folds: int = 0
     detect_language: bool = False
     duplicates: Duplicates | None = None
+    spill: Spill | None = None
 
     def begin(self) -> Tally:
         """Return an empty tally."""
         labeller = Labeller() if self.detect_language else None
-        return Tally([{} for _ in range(max(self.folds, 1))], labeller=labeller)
+        counters: list[Counters] = [{} for _ in range(max(self.folds, 1))]
+        return Tally(counters, labeller=labeller, spiller=Spiller(self.spill, counters) if self.spill else None)
 
     def take(self, block: Block, state: Tally) -> None:
         """Parse a block and count it."""
@@ -78,15 +84,18 @@ class Job:
         if state.labeller:
             batch = state.labeller.label(batch)
         for fold, part in dealt(batch, self.folds, key):
+            if state.spiller:
+                state.spiller.make_room(fold, part)
             count_batch(state.counters[fold], part, self.pattern)
 
     def finish(self, state: Tally) -> Part:
         """Return what was counted, sorted by slice within each fold."""
+        runs = state.spiller.finish() if state.spiller else {}
         if self.folds:
             slices = [part for fold, each in enumerate(state.counters) for part in slices_of(each, fold)]
         else:
             slices = slices_of(state.counters[0])
-        return Part(slices, state.skipped, state.labeller.tally if state.labeller else {})
+        return Part(slices, state.skipped, state.labeller.tally if state.labeller else {}, runs)
 
 
 def count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> Part:

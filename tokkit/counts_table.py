@@ -87,16 +87,21 @@ class CountsTable:
     @property
     def totals(self) -> tuple[Slice, ...]:
         """The totals of each language and domain: those of the slices, folds added up."""
-        whole: dict[tuple[str, str], Slice] = {}
-        for part in self.slices:
-            known = whole.get(part.key, Slice(*part.key, 0, 0, 0))
-            whole[part.key] = Slice(
-                *part.key,
-                known.documents + part.documents,
-                known.characters + part.characters,
-                known.bytes + part.bytes,
-            )
-        return tuple(whole.values())
+        return totals_of(self.slices)
+
+
+def totals_of(slices: Sequence[Slice]) -> tuple[Slice, ...]:
+    """Return the totals of each language and domain, those of folds added up."""
+    whole: dict[tuple[str, str], Slice] = {}
+    for part in slices:
+        known = whole.get(part.key, Slice(*part.key, 0, 0, 0))
+        whole[part.key] = Slice(
+            *part.key,
+            known.documents + part.documents,
+            known.characters + part.characters,
+            known.bytes + part.bytes,
+        )
+    return tuple(whole.values())
 
 
 _LARGE = 1 << 18  # slots, which are 8 MB: below, a table that grows does so fourfold
@@ -144,16 +149,26 @@ class Counter:
         self.documents = base + bounds.size - 1
         self.bytes += int(bounds[-1] - bounds[0])
 
-    def rows(self) -> Rows:
-        """Return what was counted, sorted by the pretokens' bytes."""
+    def unsorted(self) -> Rows:
+        """Return what was counted, in the order of the slots."""
         none = np.empty(0, np.int64)
         n_bytes = kernels.read_slots(self.slots, self.arena, np.empty(0, np.uint8), none, none, none)
         n_entries = int(self.state[0])
         data = np.empty(n_bytes + 8, np.uint8)
         starts, counts, documents = np.empty(n_entries + 1, np.int64), *np.empty((2, n_entries), np.int64)
         kernels.read_slots(self.slots, self.arena, data, starts, counts, documents)
-        order = sorted_order(data, starts)
-        return Rows(*gathered(data, starts, order), counts[order], documents[order])
+        return Rows(data, starts, counts, documents)
+
+    def rows(self) -> Rows:
+        """Return what was counted, sorted by the pretokens' bytes."""
+        rows = self.unsorted()
+        order = sorted_order(rows.data, rows.starts)
+        return Rows(*gathered(rows.data, rows.starts, order), rows.counts[order], rows.documents[order])
+
+    def empty(self) -> None:
+        """Forget the pretokens, and nothing else."""
+        fresh = Counter()
+        self.slots, self.arena, self.state = fresh.slots, fresh.arena, fresh.state
 
 
 @dataclass(frozen=True)
@@ -164,6 +179,11 @@ class Rows:
     starts: NDArray[np.int64]
     counts: NDArray[np.int64]
     documents: NDArray[np.int64]
+
+    @staticmethod
+    def none() -> Rows:
+        """Return no rows."""
+        return Rows(np.empty(0, np.uint8), np.zeros(1, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def sorted_order(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -292,17 +312,22 @@ def slice_rows(table: CountsTable) -> Iterator[tuple[int, int]]:
     yield from pairwise(bounds)
 
 
+def cut_rows(rows: Rows, first: int, last: int) -> Rows:
+    """Return the rows `first` to `last - 1`."""
+    return Rows(
+        rows.data[rows.starts[first] : rows.starts[last]],
+        rows.starts[first : last + 1] - rows.starts[first],
+        rows.counts[first:last],
+        rows.documents[first:last],
+    )
+
+
 def parts_of(table: CountsTable) -> list[SliceCounts]:
     """Return the slices of a table, each with its rows."""
     return [
         SliceCounts(
             part,
-            Rows(
-                table.data[table.starts[first] : table.starts[last]],
-                table.starts[first : last + 1] - table.starts[first],
-                table.counts[first:last],
-                table.documents[first:last],
-            ),
+            cut_rows(Rows(table.data, table.starts, table.counts, table.documents), first, last),
         )
         for part, (first, last) in zip(table.slices, slice_rows(table), strict=True)
     ]
@@ -333,12 +358,18 @@ def _added_up(parts: Sequence[SliceCounts]) -> SliceCounts:
         sum(part.totals.bytes for part in parts),
         parts[0].totals.fold,
     )
-    ends = np.cumsum([part.rows.counts.size for part in parts]).tolist()
-    rows = summed(
-        np.concatenate([part.rows.data for part in parts]),
-        joined_starts([part.rows.starts for part in parts]),
-        np.concatenate([part.rows.counts for part in parts]),
-        np.concatenate([part.rows.documents for part in parts]),
+    return SliceCounts(totals, added_rows([part.rows for part in parts]))
+
+
+def added_rows(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of several, at least one, those of equal bytes added up."""
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([part.counts.size for part in parts]).tolist()
+    return summed(
+        np.concatenate([part.data for part in parts]),
+        joined_starts([part.starts for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+        np.concatenate([part.documents for part in parts]),
         list(pairwise([0, *ends])),
     )
-    return SliceCounts(totals, rows)
