@@ -12,7 +12,9 @@ import pytest
 import regex
 
 from tokkit.bases import load_base
+from tokkit.cli.app import main
 from tokkit.encode import encode_bytes
+from tokkit.formats import tiktoken
 from tokkit.vocabulary import Segment, Vocabulary
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -56,6 +58,14 @@ def tiny() -> Vocabulary:
     return Vocabulary("tiny", load_base("cl100k_base").pattern, TINY_TOKENS)
 
 
+@pytest.fixture
+def tiny_file(tiny, tmp_path):
+    """The tiny vocabulary (262 ranks, no specials) as tiny.tiktoken with its sidecar."""
+    path = tmp_path / "tiny.tiktoken"
+    tiktoken.save(tiny, path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def tiny_padded(tiny: Vocabulary) -> Vocabulary:
     """The tiny vocabulary with one special token and two spares."""
@@ -71,6 +81,17 @@ def tiny_padded(tiny: Vocabulary) -> Vocabulary:
         ),
         provenance=({"step": "pad", "tool": "tokkit 0.1.0", "multiple": 1},),
     )
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the console entry in this process: words -> (exit code, stdout, stderr)."""
+
+    def run_words(*words) -> tuple[int, str, str]:
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run_words
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import random
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from tokkit.audit import audit, veto_lines
 from tokkit.audit_findings import KINDS, Thresholds
 from tokkit.audit_rules import clause, stacked, unwanted_character
 from tokkit.audit_tallies import tally
-from tokkit.cli.app import main
 from tokkit.corpus import Labels, find
 from tokkit.counts import combine, count_texts, reweight
 from tokkit.encode import encode_bytes, merge_parts
@@ -297,12 +297,8 @@ def test_what_cannot_be_audited_is_refused(clean, tiny):
 
 
 @pytest.fixture
-def run(capsys):
-    def run_words(*words) -> tuple[int, str, str]:
-        code = main(["audit", *map(str, words)])
-        return code, *capsys.readouterr()
-
-    return run_words
+def run(run):
+    return partial(run, "audit")
 
 
 @pytest.fixture(scope="module")

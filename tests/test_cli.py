@@ -22,23 +22,12 @@ import typer.main
 from tokkit import counts
 from tokkit.bases import BASES
 from tokkit.cli import inputs, outputs
-from tokkit.cli.app import VERBS, app, main
+from tokkit.cli.app import VERBS, app
 from tokkit.errors import InputError
 from tokkit.formats import tiktoken
 from tokkit.render import data, progress, table, talk
 
 TOKKIT = [sys.executable, "-m", "tokkit"]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the console entry in this process: words -> (exit code, stdout, stderr)."""
-
-    def run_words(*words) -> tuple[int, str, str]:
-        code = main([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run_words
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +37,6 @@ def binary() -> str:
     if not path.exists():
         pytest.skip(f"no console script at {path}: pip install -e . makes it")
     return str(path)
-
-
-@pytest.fixture
-def tiny_file(tiny, tmp_path):
-    """The tiny vocabulary (262 ranks, no specials) as tiny.tiktoken with its sidecar."""
-    path = tmp_path / "tiny.tiktoken"
-    tiktoken.save(tiny, path)
-    return path
 
 
 GROUP: Any = typer.main.get_command(app)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ import pytest
 
 from tests.hostile import HOSTILE
 from tokkit import counts
-from tokkit.cli.app import main
 from tokkit.compare import diff, diff_on_counts, diff_on_texts
 from tokkit.compare_map import ENCODED, NONE, SAME, SPECIAL, IdMap, id_map, npz_bytes
 from tokkit.counts import count_texts
@@ -28,12 +28,8 @@ TOKENIZERS = Path(__file__).resolve().parents[2] / "shared" / "tokenizers"
 
 
 @pytest.fixture
-def run(capsys):
-    def run_words(*words) -> tuple[int, str, str]:
-        code = main(["diff", *map(str, words)])
-        return code, *capsys.readouterr()
-
-    return run_words
+def run(run):
+    return partial(run, "diff")
 
 
 @pytest.fixture

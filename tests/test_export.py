@@ -7,20 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tokkit.cli.app import main
 from tokkit.formats import any as formats
 from tokkit.formats import tiktoken
 
 ALL = ["tiktoken", "huggingface", "tiktoken-plugin", "sentencepiece", "gguf"]
-
-
-@pytest.fixture
-def run(capsys):
-    def run_words(*words) -> tuple[int, str, str]:
-        code = main([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run_words
 
 
 @pytest.fixture

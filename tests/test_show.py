@@ -6,12 +6,12 @@ import io
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.hostile import HOSTILE
-from tokkit.cli.app import main
 from tokkit.errors import InputError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.formats import tiktoken
@@ -22,19 +22,8 @@ TOKENIZERS = Path(__file__).resolve().parents[2] / "shared" / "tokenizers"
 
 
 @pytest.fixture
-def run(capsys):
-    def run_words(*words) -> tuple[int, str, str]:
-        code = main(["show", *map(str, words)])
-        return code, *capsys.readouterr()
-
-    return run_words
-
-
-@pytest.fixture
-def tiny_file(tiny, tmp_path):
-    path = tmp_path / "tiny.tiktoken"
-    tiktoken.save(tiny, path)
-    return path
+def run(run):
+    return partial(run, "show")
 
 
 def test_two_vocabularies_are_aligned_where_both_have_a_border(run, tiny_file):

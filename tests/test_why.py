@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from tokkit import counts
-from tokkit.cli.app import main
 from tokkit.counts import count_texts
 from tokkit.encode import merge_parts
 from tokkit.errors import InputError
@@ -18,12 +18,8 @@ from tokkit.why import Merge, Node, explain, token_of
 
 
 @pytest.fixture
-def run(capsys):
-    def run_words(*words) -> tuple[int, str, str]:
-        code = main(["why", *map(str, words)])
-        return code, *capsys.readouterr()
-
-    return run_words
+def run(run):
+    return partial(run, "why")
 
 
 @pytest.fixture
