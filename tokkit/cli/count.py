@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,7 @@ def run(
     jobs: options.Jobs = 0,
     sample: options.Sample = 1.0,
     max_bytes: options.MaxBytes = None,
+    memory: options.Memory = None,
     folds: Annotated[
         int, typer.Option("--folds", metavar="K", min=0, help="Keep K folds of documents apart, for plan's intervals.")
     ] = 0,
@@ -43,11 +44,12 @@ def run(
 
     Reads .txt, .jsonl and .parquet, also .gz .zst .bz2 .xz. Costs one pass over
     the text, at 30 (Chinese) to 100 MB/s a core; memory grows with the distinct
-    pretokens. A counts table among CORPUS is added in. The split is that of
-    cl100k_base unless --pattern or a table says another. --weights leaves a
-    mixture with those shares of bytes. --folds 20 keeps 20 parts of the documents
-    apart, from which plan tells how sure it is: a table a third larger, and
-    counting a fifth slower.
+    pretokens, unless --memory says how much there is: what has no room then waits
+    on disk, and the table is the same. A counts table among CORPUS is added in.
+    The split is that of cl100k_base unless --pattern or a table says another.
+    --weights leaves a mixture with those shares of bytes. --folds 20 keeps 20
+    parts of the documents apart, from which plan tells how sure it is: a table a
+    third larger, and counting a fifth slower.
 
     --dedup counts one document of each group of near-duplicates (MinHash of
     5-grams), which reads the text twice, signs about 5 MB/s a core and holds 2 KB
@@ -71,20 +73,26 @@ def run(
         raise InputError(
             "--weights together with --folds", "count with --folds alone: plan and report take --weights themselves"
         )
-    counted = inputs.counted(
-        corpus,
-        labels,
-        pattern=pattern,
-        jobs=jobs,
-        stdin_format=format,
-        sample=sample,
-        max_bytes=None if max_bytes is None else inputs.byte_size(max_bytes),
-        on_error=on_error.value,
-        folds=folds,
-        dedup=dedup,
-        detect_language=detect_language,
-        quiet=quiet,
-    )
+    count_options: Any = {
+        "pattern": pattern,
+        "jobs": jobs,
+        "stdin_format": format,
+        "sample": sample,
+        "max_bytes": None if max_bytes is None else inputs.byte_size(max_bytes),
+        "on_error": on_error.value,
+        "folds": folds,
+        "dedup": dedup,
+        "detect_language": detect_language,
+        "quiet": quiet,
+    }
+    if memory is not None:
+        if shares:
+            raise InputError("--weights together with --memory", "count with --memory, then weigh the table")
+        with outputs.writing(output):
+            written = inputs.counted_to_file(output, corpus, labels, memory=inputs.byte_size(memory), **count_options)
+        summary.tell(summary.of_counts(written), as_json=as_json, quiet=quiet)
+        return
+    counted = inputs.counted(corpus, labels, **count_options)
     weighed = reweight(counted.table, shares) if shares else None
     with outputs.writing(output):
         save(weighed or counted.table, output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tokkit
 from tokkit.errors import BaseNotFoundError, FormatError, InputError, MismatchError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokkit.corpus import Labels, OnError
-    from tokkit.counts import Counted, CountsTable
+    from tokkit.counts import Counted, CountedFile, CountsTable
     from tokkit.foreign import ForeignVocabulary
     from tokkit.vocabulary import Vocabulary
 
@@ -207,6 +207,37 @@ def counted(
             )
         return replace(result, table=counts.combine([*tables, result.table]))
     return counts.Counted(counts.combine(tables), ())
+
+
+def counted_to_file(
+    path: Path,
+    arguments: Sequence[str],
+    labels: Labels,
+    *,
+    memory: int,
+    pattern: str | None,
+    stdin_format: str = "text",
+    quiet: bool = False,
+    **options: Any,
+) -> CountedFile:
+    """Count a corpus into a file within `memory` bytes; see `tokkit.counts.count_to_file` for the options.
+
+    Raises:
+        TokkitError: as `tokkit.corpus.find` and `tokkit.counts`; a counts table among the arguments.
+    """
+    from tokkit import corpus, counts
+    from tokkit.render.progress import progress
+
+    for argument in arguments:
+        if counts.is_counts_table(argument):
+            raise InputError(
+                f"{argument}: a counts table, and --memory takes text", "count the text first, then add the tables up"
+            )
+    files = corpus.find(arguments, labels, stdin_format=stdin_format)
+    with progress("counting", quiet=quiet) as advance:
+        return counts.count_to_file(
+            path, files, labels, memory=memory, pattern=pattern or "cl100k_base", progress=advance, **options
+        )
 
 
 def tables_by_pattern(

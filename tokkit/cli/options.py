@@ -102,6 +102,10 @@ MaxBytes = Annotated[
     str | None,
     typer.Option("--max-bytes", metavar="SIZE", help="Stop after this much text, such as 500MB or 2GiB."),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="SIZE", help="Most memory to take, such as 1GB or 500MiB."),
+]
 OnErrorOption = Annotated[
     OnError, typer.Option("--on-error", metavar="stop|skip", help="What to do with a document that cannot be read.")
 ]

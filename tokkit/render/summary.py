@@ -11,7 +11,7 @@ from tokkit.render import clean, data, talk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokkit.counts import Counted, CountsTable
+    from tokkit.counts import Counted, CountedFile, CountsTable
     from tokkit.learn import LearnedTokens
     from tokkit.merge import Merge
     from tokkit.pad import Padding
@@ -113,7 +113,7 @@ def of_renaming(names: Mapping[str, str], vocabulary: Vocabulary) -> Summary:
     return Summary(lines, {"vocabulary": of_vocabulary(vocabulary), "renamed": renamed})
 
 
-def of_counts(counted: Counted, weighed: CountsTable | None = None) -> Summary:
+def of_counts(counted: Counted | CountedFile, weighed: CountsTable | None = None) -> Summary:
     """Return what `count` counted, in all and for each slice, what it left out or labelled, and by how much it weighed."""
     table, skipped = counted.table, counted.skipped
     documents = sum(part.documents for part in table.totals)
