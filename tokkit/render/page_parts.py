@@ -81,7 +81,7 @@ def scrolling(name: str, inner: str) -> str:
 
 
 def bar(share: float, colour: int) -> str:
-    """Return a bar that fills a share of its cell in the colour of a vocabulary."""
+    """Return a bar of a share of the full length, which is the same in every column, in the colour of a vocabulary."""
     return (
         '<svg class="bar" viewBox="0 0 100 5" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="c{colour}" width="{100 * max(0.0, min(share, 1.0)):.1f}" height="5"/></svg>'

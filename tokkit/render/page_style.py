@@ -60,7 +60,7 @@ thead th{white-space:nowrap}
 .first{border-left:1px solid var(--line)}
 .measure{min-width:74px}
 td.measure{white-space:nowrap}
-.measure svg.bar{display:block;width:100%;height:5px;margin-top:2px}
+.measure svg.bar{display:block;width:clamp(46px,10vw,130px);height:5px;margin-top:2px}
 .gain{color:var(--gain)}.loss{color:var(--loss)}
 .key{display:inline-block;width:.7em;height:.7em;margin-right:.35em}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,350px),1fr));gap:18px;margin-top:12px}
