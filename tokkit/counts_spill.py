@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tokkit.counts_table import Counters
 
 # What a process takes beside its counters: the interpreter, its libraries and kernels, and the blocks it works on.
-PROCESS_BYTES = 280_000_000
-LEAST_ROOM = 60_000_000  # a block's pretokens, so that not every block becomes a run
+PROCESS_BYTES = 300_000_000
+LEAST_ROOM = 80_000_000  # the pretokens of a block, so that one block can be counted at all
 _FRAME_BYTES = 1 << 18
 _ROW_BYTES = 24  # of a row in a frame beside its pretoken
 _TEXT_A_ROW = (

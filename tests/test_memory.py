@@ -1,0 +1,188 @@
+"""Memory that the user sets: the same bytes from count, however little there is, and an estimate from learn that holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tokkit import corpus_blocks, counts_spill
+from tokkit.cli.app import main
+from tokkit.corpus import Labels, find
+from tokkit.counts import count, count_to_file, save
+from tokkit.counts_spill import jobs_within, scratch_folder
+from tokkit.errors import InputError, TokkitError
+
+SEED = 20_231
+FIELDS = Labels(language_field="lang", domain_field="domain", domain="web", language="zh")
+GB = 10**9
+
+
+def clause(rng: random.Random) -> str:
+    return "".join(chr(0x4E00 + int(rng.random() ** 3 * 3000)) for _ in range(rng.randrange(1, 6)))
+
+
+def write_documents(path: Path, number: int, seed: int) -> None:
+    rng = random.Random(seed)
+    with path.open("w", encoding="utf-8") as file:
+        for _ in range(number):
+            text = "，".join(clause(rng) for _ in range(40)) + " the end.\n" * rng.randrange(3)
+            label = {"lang": rng.choice(["zh", "ja"]), "domain": rng.choice(["web", "law"])}
+            file.write(json.dumps({"text": text, **label}, ensure_ascii=False) + "\n")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Blocks of 30 kB, frames of 2 kB, and room for nothing: every block becomes a run."""
+    monkeypatch.setattr(corpus_blocks.blocks, "__kwdefaults__", {"block_bytes": 30_000})
+    monkeypatch.setattr(counts_spill, "_FRAME_BYTES", 2_000)
+    monkeypatch.setattr(counts_spill, "LEAST_ROOM", 1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """JSON Lines of four slices; two long text files of one slice, with lines that come again; a text file that is broken."""
+    path = tmp_path_factory.mktemp("corpus")
+    write_documents(path / "a.jsonl", 300, SEED)
+    write_documents(path / "b.jsonl", 300, SEED + 1)
+    rng = random.Random(SEED)
+    lines = [clause(rng) for _ in range(400)]
+    for name in ("c.txt", "d.txt"):
+        text = "\n".join(rng.choices(lines, k=9_000)) + "\n"
+        (path / name).write_text(text, encoding="utf-8")
+    (path / "e.txt").write_bytes(
+        ("\n".join(rng.choices(lines, k=9_000)) + "\n").encode() + b"\xff\n" + b"again\n" * 20_000
+    )
+    return path
+
+
+def tight(jobs: int) -> int:
+    """The memory that leaves a byte for counters."""
+    return (1 if jobs == 1 else jobs + 1) * counts_spill.PROCESS_BYTES + jobs
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_a_run_of_every_block_makes_the_same_bytes(folder, tmp_path, small, folds):
+    files = find(folder, FIELDS)
+    whole = count(files, FIELDS, folds=folds, on_error="skip")
+    save(whole.table, tmp_path / "whole.parquet")
+    written = count_to_file(tmp_path / "tight.parquet", files, FIELDS, memory=tight(1), folds=folds, on_error="skip")
+    assert written.skipped[0].path == whole.skipped[0].path == str(folder / "e.txt")
+    assert (len(written.table), written.table.totals) == (len(whole.table), whole.table.totals)
+    assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tight.parquet", "whole.parquet"]
+
+
+def test_several_processes_and_another_order_make_the_same_bytes(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(counts_spill, "LEAST_ROOM", 1)
+    files = find(folder, FIELDS)
+    save(count(files, FIELDS, on_error="skip").table, tmp_path / "whole.parquet")
+    count_to_file(tmp_path / "tight.parquet", files, FIELDS, memory=tight(2), jobs=2, on_error="skip")
+    assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("options", [{"max_bytes": 300_000}, {"sample": 0.5}, {"max_bytes": 300_000, "folds": 2}])
+def test_parts_of_a_corpus_make_the_same_bytes(folder, tmp_path, small, options):
+    files = find([folder / "c.txt", folder / "d.txt", folder / "a.jsonl"], FIELDS)
+    save(count(files, FIELDS, **options).table, tmp_path / "whole.parquet")
+    count_to_file(tmp_path / "tight.parquet", files, FIELDS, memory=tight(1), **options)
+    assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_runs_make_the_same_bytes_across_row_groups(folder, tmp_path, small, monkeypatch):
+    monkeypatch.setattr("tokkit.counts_file._ROWS_AT_ONCE", 1_000)
+    files = find([folder / "a.jsonl", folder / "c.txt"], FIELDS)
+    table = count(files, FIELDS).table
+    assert len(table) > 5_000
+    save(table, tmp_path / "whole.parquet")
+    count_to_file(tmp_path / "tight.parquet", files, FIELDS, memory=tight(1))
+    assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_runs_are_removed_after_an_error(folder, tmp_path, small):
+    with pytest.raises(TokkitError, match=r"e\.txt"):
+        count_to_file(tmp_path / "x.parquet", find(folder, FIELDS), FIELDS, memory=tight(1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_are_removed_after_an_interrupt(tmp_path):
+    seen = []
+    with pytest.raises(KeyboardInterrupt), scratch_folder(tmp_path / "x.parquet") as folder:
+        (Path(folder) / "run").write_bytes(b"0")
+        seen += list(tmp_path.iterdir())
+        raise KeyboardInterrupt
+    assert seen == [Path(folder)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_go_where_tmpdir_says(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    with scratch_folder(tmp_path / "x.parquet") as folder:
+        assert Path(folder).parent == elsewhere
+
+
+def test_a_full_disk_is_told_with_the_next_move(folder, tmp_path, small, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    with pytest.raises(InputError, match="No space left on device") as error:
+        count_to_file(tmp_path / "x.parquet", find(folder / "a.jsonl", FIELDS), FIELDS, memory=tight(1))
+    assert "TMPDIR" in (error.value.hint or "")
+
+
+def test_too_little_memory_is_refused_with_how_much_would_do():
+    with pytest.raises(InputError, match="200 MB of memory are too little to count with 1 job") as error:
+        jobs_within(200 * 10**6, 1, fewer=True)
+    assert error.value.hint == "--memory 380MB"
+    assert jobs_within(380 * 10**6, 1, fewer=False) == 1
+    with pytest.raises(InputError, match="with 4 jobs") as error:
+        jobs_within(GB, 4, fewer=False)
+    assert error.value.hint == "--memory 1820MB or fewer --jobs"
+
+
+def test_the_command_takes_memory(folder, tmp_path, capsys):
+    words = ["count", str(folder / "a.jsonl"), "--language-field", "lang", "--json", "-o"]
+    assert main([*words, str(tmp_path / "whole.parquet")]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert main([*words, str(tmp_path / "tight.parquet"), "--memory", "400MB"]) == 0
+    assert json.loads(capsys.readouterr().out) == whole
+    assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert main([*words, str(tmp_path / "x.parquet"), "--memory", "100MB"]) == 2
+    assert "too little" in capsys.readouterr().err
+    assert main(["count", str(tmp_path / "whole.parquet"), "--memory", "1GB", "-o", str(tmp_path / "x.parquet")]) == 2
+    assert "a counts table, and --memory takes text" in capsys.readouterr().err
+
+
+def peak_of(words: list[str]) -> float:
+    """Run a command and return the most memory that it had, in MB."""
+    process = subprocess.Popen([sys.executable, "-m", "tokkit", *words], cwd=Path(__file__).parents[1])
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def test_the_peak_keeps_within_the_memory(tmp_path):
+    """1.9 million distinct pretokens need half a GB in memory; the process itself needs what counting one word does."""
+    rng = np.random.default_rng(SEED)
+    with (tmp_path / "many.jsonl").open("w", encoding="utf-8") as file:
+        for _ in range(20):
+            codes = rng.integers(0x4E00, 0x8E00, (100_000, 6), np.uint16)
+            codes[:, 5] = ord("，")
+            for text in np.array_split(codes, 100):
+                file.write(json.dumps({"text": text.tobytes().decode("utf-16-le")}, ensure_ascii=False) + "\n")
+    words = ["count", str(tmp_path / "many.jsonl"), "--jobs", "1", "-q", "-o"]
+    free = peak_of([*words, str(tmp_path / "free.parquet")])
+    tight = peak_of([*words, str(tmp_path / "tight.parquet"), "--memory", "380MB"])
+    assert (tmp_path / "free.parquet").read_bytes() == (tmp_path / "tight.parquet").read_bytes()
+    assert free > 450, f"{free:.0f} MB: the table is too small to show anything"
+    assert tight < 380, f"{tight:.0f} MB"
