@@ -62,7 +62,7 @@ for options in ({}, {"script": "Han"}, {"max_chars": 2, "min_pretokens": 2}, {"v
         learned = learn(both, base, 60, **options)
     except learn_module.NotEnoughDataError:
         pass
-trainer = learn_module._Trainer.of(both, base, 400, "count")
+trainer = learn_module._Trainer.of(learn_module._records_of(merged_rows(both), base, "count"), base, 400)
 trainer.window = 5
 trainer.run(2, None, None)
 n_learned = int(trainer.state[train.N_LEARNED])

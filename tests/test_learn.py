@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from tokkit import learn as learn_module
 from tokkit import reference
 from tokkit.counts import CountsTable, combine, count_texts
-from tokkit.counts_table import Slice, SliceCounts, summed, table_of
+from tokkit.counts_table import Slice, SliceCounts, merged_rows, summed, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotEnoughDataError
 from tokkit.kernels import allowed as allowed_kernels
@@ -62,7 +62,8 @@ def learned_as_far_as_possible(
 ) -> Learned:
     """Learn with a chosen number of hot pairs, so that small corpora are indexed anew too; fewer than asked for are fine."""
     veto: Veto | None = options.get("veto")
-    trainer = learn_module._Trainer.of(table_of_weights(weights, base.pattern), base, size, "count")
+    rows = merged_rows(table_of_weights(weights, base.pattern))
+    trainer = learn_module._Trainer.of(learn_module._records_of(rows, base, "count"), base, size)
     trainer.window = window
     trainer.script_before = learn_module._script_before(options.get("script"))
     trainer.state[kernels.MAX_CHARS] = options.get("max_chars") or learn_module._NO_LIMIT

@@ -38,7 +38,7 @@ def write_documents(path: Path, number: int, seed: int) -> None:
 
 
 @pytest.fixture
-def small(monkeypatch):
+def _small(monkeypatch):
     """Blocks of 30 kB, frames of 2 kB, and room for nothing: every block becomes a run."""
     monkeypatch.setattr(corpus_blocks.blocks, "__kwdefaults__", {"block_bytes": 30_000})
     monkeypatch.setattr(counts_spill, "_FRAME_BYTES", 2_000)
@@ -67,8 +67,9 @@ def tight(jobs: int) -> int:
     return (1 if jobs == 1 else jobs + 1) * counts_spill.PROCESS_BYTES + jobs
 
 
+@pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("folds", [0, 3])
-def test_a_run_of_every_block_makes_the_same_bytes(folder, tmp_path, small, folds):
+def test_a_run_of_every_block_makes_the_same_bytes(folder, tmp_path, folds):
     files = find(folder, FIELDS)
     whole = count(files, FIELDS, folds=folds, on_error="skip")
     save(whole.table, tmp_path / "whole.parquet")
@@ -87,15 +88,17 @@ def test_several_processes_and_another_order_make_the_same_bytes(folder, tmp_pat
     assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
 
 
+@pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("options", [{"max_bytes": 300_000}, {"sample": 0.5}, {"max_bytes": 300_000, "folds": 2}])
-def test_parts_of_a_corpus_make_the_same_bytes(folder, tmp_path, small, options):
+def test_parts_of_a_corpus_make_the_same_bytes(folder, tmp_path, options):
     files = find([folder / "c.txt", folder / "d.txt", folder / "a.jsonl"], FIELDS)
     save(count(files, FIELDS, **options).table, tmp_path / "whole.parquet")
     count_to_file(tmp_path / "tight.parquet", files, FIELDS, memory=tight(1), **options)
     assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
 
 
-def test_runs_make_the_same_bytes_across_row_groups(folder, tmp_path, small, monkeypatch):
+@pytest.mark.usefixtures("_small")
+def test_runs_make_the_same_bytes_across_row_groups(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("tokkit.counts_file._ROWS_AT_ONCE", 1_000)
     files = find([folder / "a.jsonl", folder / "c.txt"], FIELDS)
     table = count(files, FIELDS).table
@@ -105,19 +108,22 @@ def test_runs_make_the_same_bytes_across_row_groups(folder, tmp_path, small, mon
     assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
 
 
-def test_runs_are_removed_after_an_error(folder, tmp_path, small):
+@pytest.mark.usefixtures("_small")
+def test_runs_are_removed_after_an_error(folder, tmp_path):
     with pytest.raises(TokkitError, match=r"e\.txt"):
         count_to_file(tmp_path / "x.parquet", find(folder, FIELDS), FIELDS, memory=tight(1))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_runs_are_removed_after_an_interrupt(tmp_path):
-    seen = []
-    with pytest.raises(KeyboardInterrupt), scratch_folder(tmp_path / "x.parquet") as folder:
-        (Path(folder) / "run").write_bytes(b"0")
-        seen += list(tmp_path.iterdir())
-        raise KeyboardInterrupt
-    assert seen == [Path(folder)]
+    def interrupted() -> None:
+        with scratch_folder(tmp_path / "x.parquet") as folder:
+            (Path(folder) / "run").write_bytes(b"0")
+            assert list(tmp_path.iterdir()) == [Path(folder)]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,7 +135,8 @@ def test_runs_go_where_tmpdir_says(tmp_path, monkeypatch):
         assert Path(folder).parent == elsewhere
 
 
-def test_a_full_disk_is_told_with_the_next_move(folder, tmp_path, small, monkeypatch):
+@pytest.mark.usefixtures("_small")
+def test_a_full_disk_is_told_with_the_next_move(folder, tmp_path, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 

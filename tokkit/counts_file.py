@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tokkit.counts_folds import unfolded
-from tokkit.counts_table import CountsTable, Rows, Slice, cut_rows, joined_starts, slice_rows, totals_of
+from tokkit.counts_table import CountsTable, Rows, Slice, cut_rows, slice_rows, totals_of
 from tokkit.errors import FormatError, InputError
 from tokkit.files import replacing
 
@@ -215,24 +215,26 @@ def load(path: str | Path, *, folds: bool = False) -> CountsTable:
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
             metadata = _metadata(file, path)
-            rows = file.read(columns=["pretoken", "count", "documents"])
+            rows = _read_rows(file)
+            pa.default_memory_pool().release_unused()  # or Arrow keeps as much as the table takes
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", "make one with `tokkit count CORPUS -o FILE.parquet`") from None
     except (OSError, pa.ArrowInvalid) as error:
         first_line = str(error).splitlines()[0]
         raise FormatError(f"{path}: not a readable Parquet file: {first_line}", "count the corpus again") from None
     n_rows = [part.pop("rows") for part in metadata["slices"]]
-    if sum(n_rows) != rows.num_rows:
-        raise FormatError(f"{path}: {rows.num_rows:,} rows, its slices have {sum(n_rows):,}", "count the corpus again")
-    data, starts = _strings_of(rows["pretoken"].chunks)
+    if sum(n_rows) != rows.counts.size:
+        raise FormatError(
+            f"{path}: {rows.counts.size:,} rows, its slices have {sum(n_rows):,}", "count the corpus again"
+        )
     table = CountsTable(
         metadata["pattern"],
         tuple(Slice(**part) for part in metadata["slices"]),
         np.repeat(np.arange(len(n_rows), dtype=np.int32), n_rows),
-        data,
-        starts,
-        np.ascontiguousarray(rows["count"].to_numpy()),
-        np.ascontiguousarray(rows["documents"].to_numpy()),
+        rows.data,
+        rows.starts,
+        rows.counts,
+        rows.documents,
         metadata["provenance"],
         metadata.get("folds", 0),
     )
@@ -252,13 +254,20 @@ def _metadata(file: pq.ParquetFile, path: str | Path) -> dict[str, Any]:
     return metadata
 
 
-def _strings_of(chunks: Sequence[pa.Array]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    data = []
-    starts = []
-    for chunk in chunks:
-        offsets = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-        values = chunk.buffers()[2]
-        if values is not None and len(chunk):
-            data.append(np.frombuffer(values, np.uint8)[offsets[0] : offsets[-1]])
-            starts.append(offsets)
-    return (np.concatenate(data) if data else np.empty(0, np.uint8)), joined_starts(starts)
+def _read_rows(file: pq.ParquetFile) -> Rows:
+    """Read the pretokens and their numbers, a row group at a time, so that Arrow never holds the whole table besides."""
+    size = file.metadata.num_rows
+    starts, counts, documents = np.zeros(size + 1, np.int64), *np.empty((2, size), np.int64)
+    data = bytearray()
+    done = 0
+    for number in range(file.num_row_groups):
+        group = file.read_row_group(number, columns=["pretoken", "count", "documents"])
+        for chunk in group["pretoken"].chunks:
+            offsets = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+            starts[done + 1 : done + len(chunk) + 1] = offsets[1:] - (np.int64(offsets[0]) - len(data))
+            if len(chunk) and chunk.buffers()[2] is not None:
+                data += memoryview(chunk.buffers()[2])[offsets[0] : offsets[-1]]
+            done += len(chunk)
+        counts[done - len(group) : done] = group["count"].to_numpy()
+        documents[done - len(group) : done] = group["documents"].to_numpy()
+    return Rows(np.frombuffer(data, np.uint8), starts, counts, documents)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tokkit.counts_table import CountsTable
+    from tokkit.counts_table import CountsTable, Rows
     from tokkit.vocabulary import Vocabulary
 
-_PRETOKENS_AT_ONCE = 1 << 20
+_PRETOKENS_AT_ONCE = 1 << 18
 _NO_LIMIT = 1 << 40
 
 
@@ -168,7 +168,11 @@ def learn(
             f"count the corpus again with --pattern {base.pattern!r}",
         )
     _require_lawful(base)
-    trainer = _Trainer.of(table, base, size, weigh_by)
+    rows = merged_rows(table)
+    del table  # where the caller does not hold it either, its memory is free now
+    records = _records_of(rows, base, weigh_by)
+    del rows
+    trainer = _Trainer.of(records, base, size)
     trainer.script_before = _script_before(script)
     trainer.state[kernels.MAX_CHARS] = max_chars or _NO_LIMIT
     trainer.state[kernels.MIN_PRETOKENS] = min_pretokens
@@ -246,8 +250,8 @@ class _Trainer:
     events: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 4), np.int64))
 
     @staticmethod
-    def of(table: CountsTable, base: Vocabulary, size: int, weigh_by: str) -> _Trainer:
-        """Return a trainer with the base-encoded pretokens of a table."""
+    def of(records: NDArray[np.int32], base: Vocabulary, size: int) -> _Trainer:
+        """Return a trainer with base-encoded pretokens."""
         n_base = len(base.tokens)
         token_data, base_starts = flatten(base.tokens)
         token_starts = np.zeros(n_base + size + 1, np.int64)
@@ -256,7 +260,7 @@ class _Trainer:
         state[kernels.TARGET] = size
         state[kernels.N_BASE] = n_base
         return _Trainer(
-            _records_of(table, base, weigh_by),
+            records,
             state,
             np.concatenate([token_data, np.zeros(16 * size, np.uint8)]),
             token_starts,
@@ -346,7 +350,8 @@ class _Trainer:
         self.state[kernels.LISTS_USED] = n_listed
         most = int(occurrences[hot].max())
         self.events = np.empty((2 * most, 4), np.int64)
-        self.lists = np.empty(n_listed + n_listed // 2 + 2 * most, np.int32)
+        # What is not written to takes no memory; to grow takes twice as much while the lists are copied.
+        self.lists = np.empty(4 * n_listed + 2 * most, np.int32)
         self.heap = np.empty((capacity, 2), np.int64)
         self.place()
         kernels.index_pairs(self.records, self.pairs, self.pair_slots, self.lists, self.heap, self.state)
@@ -368,9 +373,8 @@ class _Trainer:
         return allowed[:, 0] - 1, allowed[:, 1], allowed[:, 2]
 
 
-def _records_of(table: CountsTable, base: Vocabulary, weigh_by: str) -> NDArray[np.int32]:
+def _records_of(rows: Rows, base: Vocabulary, weigh_by: str) -> NDArray[np.int32]:
     """Return the base-encoded pretokens as records, some at a time: all ids at once would need their bytes fourfold."""
-    rows = merged_rows(table)
     weights = rows.counts if weigh_by == "count" else rows.documents
     # As many symbols as there may be: what is not written to takes no memory.
     records = np.empty(rows.data.size + record_kernels.HEADER * weights.size, np.int32)
