@@ -12,15 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tokkit import corpus_blocks, counts_spill
+from tokkit import corpus_blocks, counts_spill, learn_memory
 from tokkit.cli.app import main
 from tokkit.corpus import Labels, find
-from tokkit.counts import count, count_to_file, save
+from tokkit.counts import count, count_texts, count_to_file, load, save
 from tokkit.counts_spill import jobs_within, scratch_folder
 from tokkit.errors import InputError, TokkitError
+from tokkit.formats import tiktoken
+from tokkit.learn_memory import memory_of
+from tokkit.pretokenize import PATTERNS
+from tokkit.select import select
+from tokkit.vocabulary import Vocabulary
 
 SEED = 20_231
 FIELDS = Labels(language_field="lang", domain_field="domain", domain="web", language="zh")
+LABELS = Labels(domain="web", language="zh")
 GB = 10**9
 
 
@@ -178,18 +184,53 @@ def peak_of(words: list[str]) -> float:
     return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def test_the_peak_keeps_within_the_memory(tmp_path):
-    """1.9 million distinct pretokens need half a GB in memory; the process itself needs what counting one word does."""
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A corpus of 1.9 million distinct pretokens."""
+    path: Path = tmp_path_factory.mktemp("many") / "many.jsonl"
     rng = np.random.default_rng(SEED)
-    with (tmp_path / "many.jsonl").open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         for _ in range(20):
             codes = rng.integers(0x4E00, 0x8E00, (100_000, 6), np.uint16)
             codes[:, 5] = ord("，")
             for text in np.array_split(codes, 100):
                 file.write(json.dumps({"text": text.tobytes().decode("utf-16-le")}, ensure_ascii=False) + "\n")
-    words = ["count", str(tmp_path / "many.jsonl"), "--jobs", "1", "-q", "-o"]
+    return path
+
+
+def test_peaks_keep_within_what_is_said(many, tmp_path):
+    """Counting needs half a GB without a limit; learning peaks at -10 % to +30 % of its estimate the other way round."""
+    words = ["count", str(many), "--jobs", "1", "-q", "-o"]
     free = peak_of([*words, str(tmp_path / "free.parquet")])
     tight = peak_of([*words, str(tmp_path / "tight.parquet"), "--memory", "380MB"])
     assert (tmp_path / "free.parquet").read_bytes() == (tmp_path / "tight.parquet").read_bytes()
     assert free > 450, f"{free:.0f} MB: the table is too small to show anything"
     assert tight < 380, f"{tight:.0f} MB"
+    base = Vocabulary("bytes", PATTERNS["cl100k_base"], tuple(bytes([byte]) for byte in range(256)))
+    tiktoken.save(base, tmp_path / "bytes.tiktoken")
+    learn = ["learn", str(tmp_path / "free.parquet"), "--base", str(tmp_path / "bytes.tiktoken"), "--size", "2000"]
+    peak = peak_of([*learn, "-q", "-o", str(tmp_path / "x.tokens")])
+    estimate = memory_of(load(tmp_path / "free.parquet"), base, 2_000) / 1e6
+    assert 0.9 < estimate / peak < 1.3, f"estimated {estimate:.0f} MB, measured {peak:.0f} MB"
+
+
+def test_learn_refuses_what_does_not_fit_and_names_a_sample_that_does(many, cl100k, tmp_path, capsys):
+    save(count(find(many, LABELS), LABELS, max_bytes=15_000_000).table, tmp_path / "counts.parquet")
+    base = select(cl100k, 60_004).vocabulary
+    tiktoken.save(base, tmp_path / "base.tiktoken")
+    words = ["learn", str(tmp_path / "counts.parquet"), "--base", str(tmp_path / "base.tiktoken"), "--size", "9"]
+    words += ["-o", str(tmp_path / "x.tokens")]
+    assert main([*words, "--memory", "400MB"]) == 2
+    said = capsys.readouterr().err
+    assert "learning takes about" in said
+    share = float(said.split("--sample ")[1].split()[0])
+    assert 0 < share < 1
+    sampled = count(find(many, LABELS), LABELS, max_bytes=int(15_000_000 * share)).table
+    assert memory_of(sampled, base, 9) < 405_000_000
+    assert main([*words, "--memory", "100MB"]) == 2
+    assert "no sample of the table fits" in capsys.readouterr().err
+
+
+def test_no_rows_take_what_the_process_takes():
+    base = Vocabulary("bytes", PATTERNS["cl100k_base"], tuple(bytes([byte]) for byte in range(256)))
+    assert memory_of(count_texts([""]), base, 1) == learn_memory.PROCESS_BYTES

@@ -1,0 +1,94 @@
+"""How much memory learning takes, told from the table before it starts.
+
+Two moments are the highest: when all pretokens are encoded and the table is still there, and at the end, when the records stand
+beside the lists of where each pair stands. A sample of the pretokens is encoded to tell the records and the lists of all.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokkit.counts_table import gathered
+from tokkit.encode import encode_arrays
+from tokkit.errors import SizeError
+from tokkit.kernels.records import HEADER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tokkit.counts_table import CountsTable
+    from tokkit.vocabulary import Vocabulary
+
+PROCESS_BYTES = (
+    300_000_000  # the interpreter, its libraries and kernels, the merge table of a base, small tables of pairs
+)
+_SAMPLED = 1 << 17  # pretokens or up to twice as many
+_ROW_BYTES = 28  # of a row of the table beside its pretoken: slice, start, count, documents
+_MERGED_BYTES = 24  # the same where slices are added up
+_ENTRY_BYTES = 4.8  # of an entry in a pair's list, with its share of the pair
+
+
+def memory_of(table: CountsTable, base: Vocabulary, size: int, kept: NDArray[np.floating] | None = None) -> int:
+    """Return about how many bytes of memory `learn` takes at its peak, to a fifth more or less.
+
+    Args:
+        table: what to learn from.
+        base: the vocabulary to start from.
+        size: how many tokens to learn.
+        kept: for each row of `sampled_rows`, how likely it is to be in the table; all are when omitted.
+    """
+    rows = sampled_rows(table)
+    if not rows.size:
+        return PROCESS_BYTES
+    shares = np.ones(rows.size) if kept is None else kept
+    data, starts = gathered(table.data, table.starts, rows)
+    lengths = np.diff(starts)
+    _, id_starts = encode_arrays(base, data, starts, shortcut=True)
+    symbols = np.diff(id_starts)
+    scale = len(table) / rows.size
+    several: NDArray[np.floating] = shares * (symbols > 1)
+    held = scale * float((shares * (lengths + _ROW_BYTES)).sum())
+    added_up = scale * float((shares * (lengths + _MERGED_BYTES)).sum()) if len(table.slices) > 1 else 0.0
+    records = 4 * scale * float((several * (symbols + HEADER)).sum())
+    pairs = scale * float((several * (symbols - 1)).sum())
+    # Each pair that stands somewhere is listed, and each merge lists two more at most. Of single bytes most are merged:
+    # measured, 2.1 to 2.4 entries come of each pair; of the tokens of a large base, two bytes and more, 1.5 to 1.8.
+    bytes_a_symbol = float((several * lengths).sum()) / max(float((several * symbols).sum()), 1.0)
+    lists: float = _ENTRY_BYTES * pairs * max(1.5, 2.45 - 0.75 * (bytes_a_symbol - 1))
+    tokens = (len(base.tokens) + size) * 90
+    return round(PROCESS_BYTES + tokens + max(held + added_up + records, records + lists))
+
+
+def sampled_rows(table: CountsTable) -> NDArray[np.int64]:
+    """Return rows at equal distances."""
+    return np.arange(0, len(table), max(1, len(table) // _SAMPLED))
+
+
+def require_memory(table: CountsTable, base: Vocabulary, size: int, memory: int) -> None:
+    """Refuse to learn where the estimate is above `memory`; name the share of the documents that would fit.
+
+    Raises:
+        SizeError: the estimate and the share.
+    """
+    needed = memory_of(table, base, size)
+    if needed <= memory:
+        return
+    documents = table.documents[sampled_rows(table)]
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        # A pretoken of d documents stays in a sample unless all of them go.
+        if memory_of(table, base, size, 1 - (1 - middle) ** documents) <= memory:
+            low = middle
+        else:
+            high = middle
+    share = math.floor(100 * low) / 100
+    raise SizeError(
+        f"learning takes about {needed / 1e6:,.0f} MB of memory, and {memory / 1e6:,.0f} MB are allowed",
+        f"tokkit count --sample {share:g} makes a table that fits"
+        if share
+        else f"no sample of the table fits: --memory {math.ceil(needed / 1e6)}MB",
+    )
