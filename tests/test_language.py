@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.hostile import HOSTILE
+from tokkit.cli.app import main
 from tokkit.corpus import Documents, Labels, find
 from tokkit.counts import count
 from tokkit.language import Labeller, detect
@@ -89,3 +90,9 @@ def test_counting_puts_documents_into_the_slices_of_their_languages(jobs, dedup,
     assert {part.language: part.documents for part in counted.table.slices} == expected
     if counted.duplicates:
         assert sorted(each.language for each in counted.duplicates.dropped) == sorted([*TEXTS, "en"])
+
+
+@pytest.mark.parametrize("arguments", [["report", "cl100k_base", "--on", "."], ["audit", "cl100k_base", "--on", "."]])
+def test_only_counting_tells_languages(arguments, capsys) -> None:
+    assert main([*arguments, "--language", "auto"]) == 2
+    assert capsys.readouterr().err.startswith("error: --language auto: only `tokkit count` tells languages\nhint: ")

@@ -88,7 +88,9 @@ def run(
     shares = inputs.weights(weights)
     audited = inputs.any_vocabulary(vocab, pattern)
     cut_by = pattern if isinstance(audited, ForeignVocabulary) else audited.pattern
-    labels = Labels(language, domain, language_field, domain_field, path_pattern, text_field, id_field)
+    labels = Labels(
+        inputs.stated_language(language), domain, language_field, domain_field, path_pattern, text_field, id_field
+    )
     table = inputs.counted(on, labels, pattern=cut_by, jobs=jobs, quiet=quiet).table
     with progress("encoding", "pretokens", quiet=quiet) as advance:
         found = audit(

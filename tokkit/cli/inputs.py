@@ -147,6 +147,20 @@ def is_huggingface(argument: str) -> bool:
     return path.is_dir() or path.name == "tokenizer.json"
 
 
+def stated_language(language: str | None) -> str | None:
+    """Return the language that an option states.
+
+    Raises:
+        InputError: `auto`, which only counting works out.
+    """
+    if language == "auto":
+        raise InputError(
+            "--language auto: only `tokkit count` tells languages",
+            "count the corpus first, and give the table: tokkit count CORPUS --language auto -o counts.parquet",
+        )
+    return language
+
+
 def counted(
     arguments: Sequence[str],
     labels: Labels,

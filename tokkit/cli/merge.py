@@ -70,7 +70,9 @@ def run(
     if on is None:
         merged, told = _merged(base, [*(_source(each, script, pattern) for each in named), *taken], size, output.stem)
     else:
-        labels = Labels(language=language, domain=domain, text_field=text_field, path_pattern=path_pattern)
+        labels = Labels(
+            language=inputs.stated_language(language), domain=domain, text_field=text_field, path_pattern=path_pattern
+        )
         cap = None if max_bytes is None else inputs.byte_size(max_bytes)
         table = inputs.counted(on, labels, pattern=base.pattern, jobs=jobs, max_bytes=cap, quiet=quiet).table
         merged, told = _donated(base, taken, table, size, output.stem, quiet=quiet)

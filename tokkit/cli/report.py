@@ -77,7 +77,9 @@ def run(
     found = [inputs.any_vocabulary(argument, _pattern_for(argument, pattern)) for argument in (*against, *vocabs)]
     named = inputs.named_apart([*against, *vocabs], found)
     baselines, measured = named[: len(against)], named[len(against) :]
-    labels = Labels(language, domain, language_field, domain_field, path_pattern, text_field, id_field)
+    labels = Labels(
+        inputs.stated_language(language), domain, language_field, domain_field, path_pattern, text_field, id_field
+    )
     documents = _documents(on, labels, named)
     patterns = [each.pattern for each in named if not _is_foreign(each) and each.pattern is not None]
     tables = inputs.tables_by_pattern(on, labels, patterns or [_default_pattern()], jobs=jobs, quiet=quiet)
