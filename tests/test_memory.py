@@ -234,3 +234,20 @@ def test_learn_refuses_what_does_not_fit_and_names_a_sample_that_does(many, cl10
 def test_no_rows_take_what_the_process_takes():
     base = Vocabulary("bytes", PATTERNS["cl100k_base"], tuple(bytes([byte]) for byte in range(256)))
     assert memory_of(count_texts([""]), base, 1) == learn_memory.PROCESS_BYTES
+
+
+def test_compiling_is_announced_once_and_not_when_quiet(tmp_path):
+    program = (
+        "import sys, numpy as np; from tokkit.render import talk; talk.follow_log(quiet=sys.argv[1] == 'quiet');"
+        "from tokkit.kernels import records; records.weight_of(np.zeros(4, np.int32), 0);"
+        "records.weight_of(np.zeros(4, np.int64), 0)"
+    )
+
+    def said(word: str, folder: str) -> str:
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / folder)}
+        words = [sys.executable, "-c", program, word]
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stderr
+
+    assert said("quiet", "one") == ""
+    assert said("loud", "two") == "compiling kernels, once on this machine: up to half a minute\n"
+    assert said("loud", "two") == ""

@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_traceback = "--traceback" in options or os.environ.get("TOKKIT_TRACEBACK", "0") not in ("", "0")
     words = [word for word in options if word != "--traceback"] + words[len(options) :]
     streams.prepare()
+    talk.follow_log(quiet=bool({"-q", "--quiet"} & set(words)))
     try:
         code = _run(words)
         streams.flush()

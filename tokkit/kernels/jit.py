@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from numba import njit
+from numba.core import event
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -20,3 +22,18 @@ def inlined(function: Function) -> Function:
     """Compile into every caller: for the small steps of a hot loop, where a call costs as much as the work."""
     compiled: Function = njit(cache=True, nogil=True, inline="always")(function)
     return compiled
+
+
+class _Announcer(event.Listener):  # type: ignore[misc]  # numba has no types
+    """Log once that kernels are compiled, which takes seconds the first time; what is read from disk is no such event."""
+
+    def on_start(self, event_: Any) -> None:
+        if event_.data["dispatcher"].py_func.__module__.startswith("tokkit."):
+            event.unregister("numba:compile", self)
+            logging.getLogger("tokkit").info("compiling kernels, once on this machine: up to half a minute")
+
+    def on_end(self, event_: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcer())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -18,6 +19,21 @@ def note(message: str, *, quiet: bool = False) -> None:
     """Print one line of talk on stderr; nothing when `quiet`."""
     if not quiet:
         _say(message)
+
+
+class _Notes(logging.Handler):
+    """Say what the library logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+def follow_log(*, quiet: bool) -> None:
+    """Say what the library logs from now on, such as that kernels are compiled; nothing when `quiet`."""
+    logger = logging.getLogger("tokkit")
+    logger.handlers = [_Notes()]
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.propagate = False
 
 
 def page(text: str) -> None:
