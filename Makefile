@@ -10,16 +10,33 @@ ON ?= tokkit/data/sample
 LABELS ?= $(if $(findstring tokkit/data/sample,$(ON)),--path-pattern '{language}-{domain}.jsonl')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vocab report test lint format bench clean kernels
+# The vocabularies of vocab/ that are learned from a corpus: docs/vocabularies.md.
+VOCABULARIES := tokkit-92k tokkit-92k-han internlm2-report
+
+.PHONY: help setup vocab vocabularies report test lint format bench clean kernels
 
 help: ## print the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 20
 
 setup: .venv/dev-installed ## make .venv and install everything that development needs
 
 vocab: .venv/installed kernels ## build, verify and measure the vocabulary of RECIPE (vocab/internlm2.toml)
 	@$(TOKKIT) build $(RECIPE)
 	@$(TOKKIT) verify $(BUILT)
+
+vocabularies: .venv/dev-installed kernels ## build the vocabularies that vocab/ keeps from CORPUS=DIR, and compare
+	@test -d "$(CORPUS)" || { echo "error: no corpus: CORPUS=$(CORPUS)" >&2; \
+	  echo "hint: make vocabularies CORPUS=DIR, with the files of vocab/corpus.sha256 in DIR" >&2; exit 2; }
+	@(cd "$(CORPUS)" && sha256sum --check --quiet) < vocab/corpus.sha256
+	@mkdir -p build/counts
+	@$(TOKKIT) count -q "$(CORPUS)"/zh-*.jsonl.zst --path-pattern '{language}-{domain}.jsonl.zst' --dedup -o build/counts/zh.parquet
+	@$(TOKKIT) count -q "$(CORPUS)"/en-*.jsonl.zst "$(CORPUS)"/code-*.jsonl.zst --path-pattern '{language}-{domain}.jsonl.zst' --dedup \
+	  -o build/counts/en-code.parquet
+	@$(TOKKIT) count -q build/counts/zh.parquet --weights vocab/tokkit-92k.mixture.toml -o build/counts/zh-mixed.parquet
+	@for name in $(VOCABULARIES); do \
+	  $(TOKKIT) build -q vocab/$$name.toml > /dev/null && cmp build/$$name/$$name.tiktoken vocab/$$name.tiktoken && \
+	  cmp build/$$name/$$name.json vocab/$$name.json && echo "$$name is what vocab/ keeps" || exit 1; \
+	done
 
 report: vocab ## measure it on ON, a counts table or corpus of yours (the bundled sample), and write a page to look at
 	@$(TOKKIT) report $(BUILT) --on "$(ON)" $(LABELS) --html build/report.html
