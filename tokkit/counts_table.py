@@ -136,12 +136,12 @@ class Counter:
     def count(self, data: NDArray[np.uint8], bounds: NDArray[np.int64], pattern: str, *, continues: bool) -> None:
         """Count the pretokens of documents; `continues`: the first goes on with the last one of the call before."""
         base = self.documents - continues
-        ahead = np.zeros((kernels.AHEAD, 3), np.uint64)
+        hashes = np.empty(kernels.AHEAD, np.uint64)
         for starts, document in split_documents(data, bounds, pattern):
             done = 0
             while True:
                 done = kernels.count_pretokens(
-                    data, starts, done, bounds, document, base, ahead, self.slots, self.arena, self.state
+                    data, starts, done, bounds, document, base, hashes, self.slots, self.arena, self.state
                 )
                 if done == starts.size - 1:
                     break

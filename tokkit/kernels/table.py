@@ -30,8 +30,8 @@ COUNT = 2
 DOCUMENTS = 3
 
 SHORT = 15  # bytes that a slot holds
-LARGE = 1 << 15  # slots, which is what a core's own cache holds: in a smaller table, asking ahead would only cost
-AHEAD = 16  # pretokens between asking for a slot and looking it up; a power of two
+LARGE = 1 << 14  # slots, which is half of what a core's own cache holds
+AHEAD = 16  # pretokens between asking for a slot and looking it up
 
 LONG = np.uint64(0xFF << 56)
 POSITION = np.uint64((1 << 56) - 1)
@@ -69,53 +69,44 @@ def hash_short(first: np.uint64, rest: np.uint64) -> np.uint64:
 
 @inlined
 def hash_long(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
-    """Return the hash of 16 bytes or more.
-
-    Up to 64 bytes it is that of four windows of 16, which overlap or are the same, so that the processor has no loop's end
-    to foresee. Beyond, the windows from the third on are read one by one before the last two.
-    """
-    last = stop - 16
+    """Return the hash of 16 bytes or more, 16 at a step; the last 16 are read whether they were read before or not."""
     value = np.uint64(stop - start) * FACTOR_B
-    position = start + 32
-    while position + 32 < stop:
+    position = start
+    while position + 16 < stop:
         value = (value ^ load_word(data, position)) * FACTOR_A ^ load_word(data, position + 8) * FACTOR_B
         value ^= value >> np.uint64(32)
         position += 16
-    second = min(start + 16, last)
-    third = min(position, last)
-    one = (value ^ load_word(data, start)) * FACTOR_A ^ load_word(data, start + 8) * FACTOR_B
-    two = (one ^ (one >> np.uint64(32)) ^ load_word(data, second)) * FACTOR_A ^ load_word(data, second + 8) * FACTOR_B
-    three = (value + load_word(data, third)) * FACTOR_B ^ load_word(data, third + 8) * FACTOR_A
-    four = (three ^ (three >> np.uint64(32)) ^ load_word(data, last)) * FACTOR_B ^ load_word(data, last + 8) * FACTOR_A
-    value = two ^ (four >> np.uint64(31)) ^ four * FACTOR_A
+    value = (value ^ load_word(data, stop - 16)) * FACTOR_A ^ load_word(data, stop - 8) * FACTOR_B
     return (value ^ (value >> np.uint64(29))) * FACTOR_A
 
 
 @inlined
-def difference(left: NDArray[np.uint8], a: int, right: NDArray[np.uint8], b: int) -> np.uint64:
-    """Return 0 where the 16 bytes from `a` and from `b` on are the same."""
-    return (load_word(left, a) ^ load_word(right, b)) | (load_word(left, a + 8) ^ load_word(right, b + 8))
+def hash_pretoken(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
+    """Return the hash of a pretoken."""
+    length = stop - start
+    if length > SHORT:
+        return hash_long(data, start, stop)
+    if start + 16 <= data.size:
+        first = low_bytes(load_word(data, start), length)
+        rest = low_bytes(load_word(data, start + 8), max(length - 8, 0))
+    else:
+        first = word_at(data, start, stop)
+        rest = word_at(data, start + 8, stop)
+    return hash_short(first, rest | np.uint64(length) << np.uint64(56))
 
 
 @inlined
 def equals_long(data: NDArray[np.uint8], start: int, length: int, arena: NDArray[np.uint8], position: int) -> bool:
-    """Tell whether `length` bytes, 16 or more, are those that the arena has at `position`; by windows, as in `hash_long`."""
+    """Tell whether `length` bytes, 16 or more, are those that lie in the arena at `position`."""
     if load_word(arena, position) != np.uint64(length):
         return False
     position += 8
-    last = length - 16
-    offset = 32
-    found = np.uint64(0)
-    while offset + 32 < length:
-        found |= difference(data, start + offset, arena, position + offset)
-        offset += 16
-    second = min(16, last)
-    third = min(offset, last)
-    found |= difference(data, start, arena, position)
-    found |= difference(data, start + second, arena, position + second)
-    found |= difference(data, start + third, arena, position + third)
-    found |= difference(data, start + last, arena, position + last)
-    return found == 0
+    offset = 0
+    while offset + 8 < length:
+        if load_word(data, start + offset) != load_word(arena, position + offset):
+            return False
+        offset += 8
+    return load_word(data, start + length - 8) == load_word(arena, position + length - 8)
 
 
 @inlined
@@ -132,7 +123,7 @@ def count_pretokens(
     bounds: NDArray[np.int64],
     document: int,
     document_base: int,
-    ahead: NDArray[np.uint64],
+    hashes: NDArray[np.uint64],
     slots: NDArray[np.uint64],
     arena: NDArray[np.uint8],
     state: NDArray[np.int64],
@@ -142,79 +133,79 @@ def count_pretokens(
     `bounds` are the documents' borders, `document` the one that pretoken `done` lies in or after; documents are numbered from
     `document_base` (below 2**32), and a pretoken counts a document once, when its last document is another.
 
-    All of it is one loop: as a function, the look-up doubles the time, because arrays are passed as ten words each. It
-    misses the cache at the slot and in the arena; so both are asked for some pretokens before, and what was read of these
-    is kept in `ahead: uint64[AHEAD, 3]`, a ring: the loop reads pretoken + AHEAD and looks up the one that was read then.
+    The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each. In a
+    large table it misses the cache at the slot and in the arena; so both are asked for some pretokens ahead, with the hashes
+    kept in `hashes: uint64[AHEAD]`, a ring. In a small one that would only cost.
     """
-    mask = slots.shape[0] - 1
-    shift = slot_shift(slots.shape[0])
-    n_most = slots.shape[0] // 8 * 5
+    n_slots = slots.shape[0]
+    mask = n_slots - 1
+    shift = slot_shift(n_slots)
     n_pretokens = starts.size - 1
+    n_most = n_slots // 2 if n_slots <= LARGE else n_slots // 8 * 5
     n_entries = state[0]
     used = state[1]
-    large = slots.shape[0] > LARGE
-    begin = done
-    for pretoken in range(begin - AHEAD, n_pretokens):
-        turn = (pretoken + AHEAD) & (AHEAD - 1)
-        slot, first, rest = np.int64(ahead[turn, 0]), ahead[turn, 1], ahead[turn, 2]
-        if pretoken + AHEAD < n_pretokens:
-            start = starts[pretoken + AHEAD]
-            length = starts[pretoken + AHEAD + 1] - start
-            if length > SHORT:
-                value = hash_long(data, start, start + length)
-                ahead[turn, 1] = value
-                ahead[turn, 2] = LONG
-            else:
-                if start + 16 <= data.size:
-                    one = low_bytes(load_word(data, start), length)
-                    two = low_bytes(load_word(data, start + 8), max(length - 8, 0))
-                else:
-                    one = word_at(data, start, start + length)
-                    two = word_at(data, start + 8, start + length)
-                two |= np.uint64(length) << np.uint64(56)
-                value = hash_short(one, two)
-                ahead[turn, 1] = one
-                ahead[turn, 2] = two
-            ahead[turn, 0] = value >> shift
-            if large:
-                prefetch(slots, 4 * np.int64(value >> shift))
-                nearer = (turn + AHEAD // 2) & (AHEAD - 1)
-                if slots[np.int64(ahead[nearer, 0]), FIRST] == ahead[nearer, 1] and ahead[nearer, 2] == LONG:
-                    prefetch(arena, np.int64(slots[np.int64(ahead[nearer, 0]), REST] & POSITION))
-        if pretoken < begin:
-            continue
+    large = n_slots > LARGE
+    if large:
+        for pretoken in range(done, min(done + AHEAD, n_pretokens)):
+            hashes[pretoken % AHEAD] = hash_pretoken(data, starts[pretoken], starts[pretoken + 1])
+    for pretoken in range(done, n_pretokens):
         start = starts[pretoken]
         stop = starts[pretoken + 1]
         length = stop - start
-        found = slots[slot, REST]
-        compared = LONG if rest == LONG else ~np.uint64(0)
-        while found != 0:
-            if (
-                slots[slot, FIRST] == first
-                and (found ^ rest) & compared == 0
-                and (rest != LONG or equals_long(data, start, length, arena, np.int64(found & POSITION)))
-            ):
-                break
-            slot = (slot + 1) & mask
+        if large:
+            value = hashes[pretoken % AHEAD]
+            if pretoken + AHEAD < n_pretokens:
+                ahead = hash_pretoken(data, starts[pretoken + AHEAD], starts[pretoken + AHEAD + 1])
+                hashes[pretoken % AHEAD] = ahead
+                prefetch(slots, 4 * np.int64(ahead >> shift))
+                nearer = hashes[(pretoken + AHEAD // 2) % AHEAD]
+                slot = np.int64(nearer >> shift)
+                if slots[slot, FIRST] == nearer:
+                    prefetch(arena, np.int64(slots[slot, REST] & POSITION))
+        if length <= SHORT:
+            if start + 16 <= data.size:
+                first = low_bytes(load_word(data, start), length)
+                rest = low_bytes(load_word(data, start + 8), max(length - 8, 0))
+            else:
+                first = word_at(data, start, stop)
+                rest = word_at(data, start + 8, stop)
+            rest |= np.uint64(length) << np.uint64(56)
+            if not large:
+                value = hash_short(first, rest)
+            slot = np.int64(value >> shift)
             found = slots[slot, REST]
+            while found != 0 and (found != rest or slots[slot, FIRST] != first):
+                slot = (slot + 1) & mask
+                found = slots[slot, REST]
+        else:
+            if not large:
+                value = hash_long(data, start, stop)
+            first = value
+            slot = np.int64(value >> shift)
+            found = slots[slot, REST]
+            while found != 0 and not (
+                slots[slot, FIRST] == first
+                and found >= LONG
+                and equals_long(data, start, length, arena, np.int64(found & POSITION))
+            ):
+                slot = (slot + 1) & mask
+                found = slots[slot, REST]
+            rest = LONG | np.uint64(used)
         while start >= bounds[document + 1]:
             document += 1
         seen = np.uint64(document_base + document)
         if found == 0:
             if n_entries >= n_most:
                 break
-            if rest == LONG:
+            if length > SHORT:
                 if used + 8 + length > arena.size:
                     break
-                rest = LONG | np.uint64(used)
                 store_word(arena, used, np.uint64(length))
                 used += 8
                 offset = 0
-                while offset + 16 < length:
+                while offset + 8 < length:
                     store_word(arena, used + offset, load_word(data, start + offset))
-                    store_word(arena, used + offset + 8, load_word(data, start + offset + 8))
-                    offset += 16
-                store_word(arena, used + length - 16, load_word(data, stop - 16))
+                    offset += 8
                 store_word(arena, used + length - 8, load_word(data, stop - 8))
                 used += length
             n_entries += 1
