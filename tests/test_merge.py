@@ -16,8 +16,8 @@ from tokkit.encode import encode_pieces, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, SizeError
 from tokkit.matching import maximum_matching, minimum_cover, two_colours
 from tokkit.merge import TokenSource, merge, vocabulary_source, word_list_source
-from tokkit.merge_path import SINGLE_BYTES, merged, single_bytes_of
-from tokkit.vocabulary import Segment, Vocabulary
+from tokkit.merge_path import merged, single_bytes_of
+from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

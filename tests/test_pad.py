@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tokkit.errors import InputError, LawError, SizeError
-from tokkit.merge_path import SINGLE_BYTES
 from tokkit.pad import pad, rename
-from tokkit.vocabulary import Segment, Vocabulary
+from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary
 
 
 def stand_in(n_prefix: int, n_learned: int, n_bridges: int = 0) -> Vocabulary:

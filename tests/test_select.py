@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tokkit.encode import encode_pieces, merge_parts
 from tokkit.errors import InputError, LawError, SizeError
-from tokkit.merge_path import SINGLE_BYTES, merged, single_bytes_of
+from tokkit.merge_path import merged, single_bytes_of
 from tokkit.select import select
-from tokkit.vocabulary import Segment, Vocabulary
+from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary
 
 
 def self_encoding_failures(vocabulary: Vocabulary) -> list[tuple[int, list[int]]]:

@@ -35,7 +35,7 @@ from tokkit.anatomy_kinds import (
 from tokkit.encode import encode_arrays, flatten
 from tokkit.unicode import text_of
 from tokkit.unicode_tables import SCRIPTS
-from tokkit.vocabulary import Vocabulary
+from tokkit.vocabulary import SINGLE_BYTES, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,7 +51,6 @@ _JUMP = 64  # ranks that are passed over there
 _NO_TEXT = frozenset({SPECIAL, SPARE, HOLE, DUPLICATE})
 _CLOSURE = "made of two kept tokens"
 OR_A_BYTE = "(or a single byte)"
-_SINGLE_BYTES = tuple(bytes([byte]) for byte in range(256))
 _REGEXES = {
     "two digits in a row": re.compile(rb"[0-9][0-9]"),
     "three digits in a row": re.compile(rb"[0-9]{3}"),
@@ -280,7 +279,7 @@ def _without_path(base: Vocabulary, is_kept: NDArray[np.bool_], ranks: NDArray[n
     """Return bool[n]: a token of two bytes or more that the kept tokens below it do not merge into two of them."""
     kept = np.flatnonzero(is_kept)
     vocabulary = Vocabulary("kept", "", tuple(base.tokens[rank] for rank in kept.tolist()))
-    if not all(byte in vocabulary.ranks for byte in _SINGLE_BYTES):
+    if not all(byte in vocabulary.ranks for byte in SINGLE_BYTES):
         return np.zeros(ranks.size, np.bool_)
     tokens = [base.tokens[rank] for rank in ranks.tolist()]
     limits = np.searchsorted(kept, ranks).astype(np.int32)

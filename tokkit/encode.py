@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tokkit.errors import InputError, LawError, SizeError
+from tokkit.errors import InputError, SizeError
 from tokkit.kernels.encode import (
     MOST_IDS,
     NO_PAIR,
@@ -23,6 +23,7 @@ from tokkit.kernels.encode import (
 )
 from tokkit.kernels.strings import index_strings
 from tokkit.pretokenize import split
+from tokkit.vocabulary import SINGLE_BYTES, require_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,17 +66,12 @@ def merge_table(vocabulary: Vocabulary) -> MergeTable:
 
 
 def _make_merge_table(vocabulary: Vocabulary) -> MergeTable:
-    missing = [byte for byte in range(256) if bytes([byte]) not in vocabulary.ranks]
-    if missing:
-        raise LawError(
-            f"{vocabulary.name}: no token for byte 0x{missing[0]:02x} ({len(missing)} of 256 bytes are missing)",
-            "a vocabulary needs all 256 single bytes, or some text cannot be encoded",
-        )
+    require_bytes(vocabulary)
     if len(vocabulary.tokens) > MOST_IDS:
         raise SizeError(
             f"{vocabulary.name}: {len(vocabulary.tokens):,} tokens, {MOST_IDS:,} is the most that can be encoded with"
         )
-    byte_ids = np.array([vocabulary.ranks[bytes([byte])] for byte in range(256)], np.int32)
+    byte_ids = np.array([vocabulary.ranks[byte] for byte in SINGLE_BYTES], np.int32)
     data, starts = flatten(vocabulary.tokens)
     slots = np.full(_slots_for(len(vocabulary.tokens)), -1, np.int32)
     index_strings(data, starts, slots)

@@ -13,10 +13,10 @@ from tokkit import TOOL
 from tokkit.bridges import Plan, atoms_of, plan
 from tokkit.encode import flatten, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, SizeError
-from tokkit.merge_path import merged, require_bytes, require_plain_ranks
+from tokkit.merge_path import merged, require_plain_ranks
 from tokkit.pretokenize import split_documents
 from tokkit.unicode import script_table, text_of
-from tokkit.vocabulary import Segment, Vocabulary
+from tokkit.vocabulary import Segment, Vocabulary, require_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

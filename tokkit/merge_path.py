@@ -11,13 +11,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tokkit.errors import LawError
+from tokkit.vocabulary import SINGLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tokkit.vocabulary import Vocabulary
-
-SINGLE_BYTES = tuple(bytes([byte]) for byte in range(256))
 
 
 def single_bytes_of(token: bytes) -> list[bytes]:
@@ -65,20 +64,6 @@ def merged(
             pair_ranks[at] = ranks.get(pieces[at] + pieces[at + 1])
         if formed is not None:
             formed.append(pieces[at])
-
-
-def require_bytes(vocabulary: Vocabulary) -> None:
-    """Refuse a vocabulary that lacks a single byte.
-
-    Raises:
-        LawError: names the first missing byte.
-    """
-    missing = [byte for byte in SINGLE_BYTES if byte not in vocabulary.ranks]
-    if missing:
-        raise LawError(
-            f"{vocabulary.name}: no token for byte 0x{missing[0].hex()} ({len(missing)} of 256 bytes are missing)",
-            "a vocabulary needs all 256 single bytes, or some text cannot be encoded",
-        )
 
 
 def require_plain_ranks(vocabulary: Vocabulary, step: str) -> None:

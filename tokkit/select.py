@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tokkit import TOOL
 from tokkit.errors import InputError, SizeError
-from tokkit.merge_path import SINGLE_BYTES, merged, require_bytes, single_bytes_of
+from tokkit.merge_path import merged, single_bytes_of
 from tokkit.unicode import has_script, script_name, text_of
-from tokkit.vocabulary import Segment, Vocabulary
+from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary, require_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -28,9 +28,8 @@ from tokkit import TOOL
 from tokkit.curves import curve, final_uses, is_closed, require_pattern
 from tokkit.encode import merge_parts
 from tokkit.errors import InputError, LawError, SizeError
-from tokkit.merge_path import SINGLE_BYTES, require_bytes
 from tokkit.select import Selection
-from tokkit.vocabulary import Segment, Vocabulary, rank_lines
+from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary, rank_lines, require_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tokkit.errors import FormatError
+from tokkit.errors import FormatError, LawError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -148,6 +148,23 @@ def default_segments(tokens: Sequence[bytes], special_tokens: Mapping[str, int])
     segments += [Segment("prefix", first, len(tokens))] if tokens else []
     segments += [Segment("special", start, stop) for start, stop in runs if start >= len(tokens)]
     return tuple(segments)
+
+
+SINGLE_BYTES = tuple(bytes([byte]) for byte in range(256))
+
+
+def require_bytes(vocabulary: Vocabulary) -> None:
+    """Refuse a vocabulary that lacks a single byte.
+
+    Raises:
+        LawError: names the first missing byte.
+    """
+    missing = [byte for byte in SINGLE_BYTES if byte not in vocabulary.ranks]
+    if missing:
+        raise LawError(
+            f"{vocabulary.name}: no token for byte 0x{missing[0].hex()} ({len(missing)} of 256 bytes are missing)",
+            "a vocabulary needs all 256 single bytes, or some text cannot be encoded",
+        )
 
 
 def id_runs(ids: Iterable[int]) -> list[tuple[int, int]]:
