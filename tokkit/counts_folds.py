@@ -94,8 +94,7 @@ def unfolded(table: CountsTable) -> CountsTable:
 
 def folds_apart(table: CountsTable) -> list[CountsTable]:
     """Return each fold as a table, with every slice of the whole table, empty where the fold has nothing of it."""
-    none = Rows(np.empty(0, np.uint8), np.zeros(1, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
-    empty = {part.key: SliceCounts(Slice(*part.key, 0, 0, 0), none) for part in table.totals}
+    empty = {part.key: SliceCounts(Slice(*part.key, 0, 0, 0), Rows.none()) for part in table.totals}
     folds = [dict(empty) for _ in range(table.folds)]
     for part in parts_of(table):
         folds[part.totals.fold or 0][part.totals.key] = SliceCounts(replace(part.totals, fold=None), part.rows)

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.counts_table import Counter, Rows, added_rows, cut_rows, sorted_order
+from tokkit.counts_table import Counter, Rows, added_rows, cut_rows, next_slots, sorted_order
 from tokkit.errors import InputError
 from tokkit.kernels.sort import gather_strings
-from tokkit.kernels.table import DOCUMENTS, REST
+from tokkit.kernels.table import DOCUMENTS, REST, most_pretokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,8 +133,8 @@ def demand(counters: Sequence[Counters], coming: dict[Key, int]) -> int:
             n_bytes = coming.get((fold, *slice_key), 0)
             n_entries = int(counter.state[0]) + n_bytes // _TEXT_A_ROW
             n_slots = counter.slots.shape[0]
-            while n_entries > n_slots // 8 * 5:
-                n_slots *= 2
+            while n_entries > most_pretokens(n_slots):
+                n_slots = next_slots(n_slots)
             arena = int(counter.state[1]) + n_bytes // 2
             held += 32 * n_slots + arena
             # Growing holds the old slots besides; writing, a copy of the pretokens with three numbers each.

@@ -92,19 +92,29 @@ class CountsTable:
 
 def totals_of(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     """Return the totals of each language and domain, those of folds added up."""
-    whole: dict[tuple[str, str], Slice] = {}
+    by_key: dict[tuple[str, str], list[Slice]] = {}
     for part in slices:
-        known = whole.get(part.key, Slice(*part.key, 0, 0, 0))
-        whole[part.key] = Slice(
-            *part.key,
-            known.documents + part.documents,
-            known.characters + part.characters,
-            known.bytes + part.bytes,
-        )
-    return tuple(whole.values())
+        by_key.setdefault(part.key, []).append(part)
+    return tuple(_total(parts) for parts in by_key.values())
+
+
+def _total(slices: Sequence[Slice], fold: int | None = None) -> Slice:
+    """Return the totals of slices of one language and domain, added up."""
+    return Slice(
+        *slices[0].key,
+        sum(part.documents for part in slices),
+        sum(part.characters for part in slices),
+        sum(part.bytes for part in slices),
+        fold,
+    )
 
 
 _LARGE = 1 << 18  # slots, which are 8 MB: below, a table that grows does so fourfold
+
+
+def next_slots(n_slots: int) -> int:
+    """Return the number of slots that a table of `n_slots` grows to."""
+    return (4 if n_slots < _LARGE else 2) * n_slots
 
 
 @dataclass
@@ -128,8 +138,7 @@ class Counter:
         if used + 8 + length > self.arena.size:
             self.arena = grown(self.arena, max(4 * self.arena.size, used + 8 + length))
             return
-        n_slots = self.slots.shape[0]
-        slots = np.zeros(((4 if n_slots < _LARGE else 2) * n_slots, 4), np.uint64)
+        slots = np.zeros((next_slots(self.slots.shape[0]), 4), np.uint64)
         kernels.move_slots(self.slots, slots)
         self.slots = slots
 
@@ -259,7 +268,10 @@ def count_batch(counters: Counters, batch: Documents, pattern: str) -> None:
     for first, last in pairwise(runs):
         if first == last:
             continue
-        counter = counters.setdefault(batch.slices[batch.slice_ids[first]], Counter())
+        key = batch.slices[batch.slice_ids[first]]
+        if key not in counters:
+            counters[key] = Counter()
+        counter = counters[key]
         continues = batch.continues and first == 0 and counter.begun
         counter.count(data, batch.starts[first : last + 1], pattern, continues=continues)
         counter.begun = True
@@ -351,13 +363,7 @@ def added_up(parts: Sequence[SliceCounts]) -> list[SliceCounts]:
 def _added_up(parts: Sequence[SliceCounts]) -> SliceCounts:
     if len(parts) == 1:
         return parts[0]
-    totals = Slice(
-        *parts[0].totals.key,
-        sum(part.totals.documents for part in parts),
-        sum(part.totals.characters for part in parts),
-        sum(part.totals.bytes for part in parts),
-        parts[0].totals.fold,
-    )
+    totals = _total([part.totals for part in parts], parts[0].totals.fold)
     return SliceCounts(totals, added_rows([part.rows for part in parts]))
 
 

@@ -81,18 +81,25 @@ def hash_long(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
 
 
 @inlined
-def hash_pretoken(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
-    """Return the hash of a pretoken."""
+def read_short(data: NDArray[np.uint8], start: int, stop: int) -> tuple[np.uint64, np.uint64]:
+    """Return what the slot of a short pretoken has in FIRST and REST."""
     length = stop - start
-    if length > SHORT:
-        return hash_long(data, start, stop)
     if start + 16 <= data.size:
         first = low_bytes(load_word(data, start), length)
         rest = low_bytes(load_word(data, start + 8), max(length - 8, 0))
     else:
         first = word_at(data, start, stop)
         rest = word_at(data, start + 8, stop)
-    return hash_short(first, rest | np.uint64(length) << np.uint64(56))
+    return first, rest | np.uint64(length) << np.uint64(56)
+
+
+@inlined
+def hash_pretoken(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
+    """Return the hash of a pretoken."""
+    if stop - start > SHORT:
+        return hash_long(data, start, stop)
+    first, rest = read_short(data, start, stop)
+    return hash_short(first, rest)
 
 
 @inlined
@@ -107,6 +114,12 @@ def equals_long(data: NDArray[np.uint8], start: int, length: int, arena: NDArray
             return False
         offset += 8
     return load_word(data, start + length - 8) == load_word(arena, position + length - 8)
+
+
+@inlined
+def most_pretokens(n_slots: int) -> int:
+    """Return how many pretokens a table holds before it has to grow."""
+    return n_slots // 2 if n_slots <= LARGE else n_slots // 8 * 5
 
 
 @inlined
@@ -141,7 +154,7 @@ def count_pretokens(
     mask = n_slots - 1
     shift = slot_shift(n_slots)
     n_pretokens = starts.size - 1
-    n_most = n_slots // 2 if n_slots <= LARGE else n_slots // 8 * 5
+    n_most = most_pretokens(n_slots)
     n_entries = state[0]
     used = state[1]
     large = n_slots > LARGE
@@ -163,13 +176,7 @@ def count_pretokens(
                 if slots[slot, FIRST] == nearer:
                     prefetch(arena, np.int64(slots[slot, REST] & POSITION))
         if length <= SHORT:
-            if start + 16 <= data.size:
-                first = low_bytes(load_word(data, start), length)
-                rest = low_bytes(load_word(data, start + 8), max(length - 8, 0))
-            else:
-                first = word_at(data, start, stop)
-                rest = word_at(data, start + 8, stop)
-            rest |= np.uint64(length) << np.uint64(56)
+            first, rest = read_short(data, start, stop)
             if not large:
                 value = hash_short(first, rest)
             slot = np.int64(value >> shift)
