@@ -12,6 +12,7 @@ from tokkit.encode import encode_arrays, flatten, merge_parts
 from tokkit.errors import MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.kernels import audit as kernels
+from tokkit.kernels.curves import pass_down
 from tokkit.kernels.scripts import count_members
 from tokkit.kernels.strings import index_strings
 from tokkit.unicode import script_table
@@ -99,7 +100,7 @@ def tally(
     formed = None
     if not isinstance(vocabulary, ForeignVocabulary):
         formed = uses.sum(axis=1)
-        kernels.count_formed(merge_parts(vocabulary), formed)
+        pass_down(formed, merge_parts(vocabulary))
     return Tallies(uses, formed, unspaced, occurrences, pretokens, fewest, most, top, counts)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.jit import kernel
+from tokkit.kernels.jit import inlined, kernel
 from tokkit.kernels.strings import find_bytes
 
 if TYPE_CHECKING:
@@ -41,6 +41,29 @@ def tally_uses(
             uses[ids[i], slice_ids[row]] += counts[row]
 
 
+@inlined
+def _tally(
+    token: int,
+    row: int,
+    counts: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    seen: NDArray[np.int64],
+    occurrences: NDArray[np.int64],
+    pretokens: NDArray[np.int64],
+    fewest: NDArray[np.int64],
+    most: NDArray[np.int64],
+    top: NDArray[np.int64],
+) -> None:
+    """Count a token that stands in the pretoken of a row; `seen[token]` is the last row that it stood in."""
+    occurrences[token] += counts[row]
+    if seen[token] != row:
+        seen[token] = row
+        pretokens[token] += 1
+        fewest[token] = max(fewest[token], documents[row])
+        most[token] += documents[row]
+        _insert(top[token], row, counts)
+
+
 @kernel
 def tally_pretokens(
     ids: NDArray[np.int32],
@@ -64,14 +87,7 @@ def tally_pretokens(
         if first[row] != row:
             continue
         for i in range(id_starts[row], id_starts[row + 1]):
-            token = ids[i]
-            occurrences[token] += counts[row]
-            if seen[token] != row:
-                seen[token] = row
-                pretokens[token] += 1
-                fewest[token] = max(fewest[token], documents[row])
-                most[token] += documents[row]
-                _insert(top[token], row, counts)
+            _tally(ids[i], row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
 
 
 @kernel
@@ -84,18 +100,6 @@ def _insert(top: NDArray[np.int64], row: int, counts: NDArray[np.int64]) -> None
         top[i] = top[i - 1]
     if at < top.size:
         top[at] = row
-
-
-@kernel
-def count_formed(parts: NDArray[np.int32], formed: NDArray[np.int64]) -> None:
-    """Turn uses into how often merging forms each token on the way: its uses and those of all tokens that it is a part of.
-
-    `parts[id]` are the two tokens of lower id that it is made of, or -1.
-    """
-    for token in range(formed.size - 1, -1, -1):
-        if parts[token, 0] >= 0:
-            formed[parts[token, 0]] += formed[token]
-            formed[parts[token, 1]] += formed[token]
 
 
 @kernel
@@ -135,13 +139,7 @@ def tally_contained(
                 token = find_bytes(data, position, position + length, token_data, token_starts, token_slots)
                 if token < 0:
                     continue
-                occurrences[token] += counts[row]
-                if seen[token] != row:
-                    seen[token] = row
-                    pretokens[token] += 1
-                    fewest[token] = max(fewest[token], documents[row])
-                    most[token] += documents[row]
-                    _insert(top[token], row, counts)
+                _tally(token, row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
 
 
 @kernel
