@@ -199,11 +199,15 @@ def report(
     rows: list[Row] = []
     baseline_rows: list[Row] = []
     mixtures: list[Mixture] = []
+    han: dict[str, NDArray[np.int64]] = {}  # by pattern: a table's Han characters are the same for every vocabulary
     for vocabulary in measured:
+        table = _table_for(vocabulary, by_pattern)
+        if table.pattern not in han:
+            han[table.pattern] = _han_characters(table)
         if isinstance(vocabulary, ForeignVocabulary):
-            slices = _foreign_rows(vocabulary, next(iter(by_pattern.values())), n_tokens[vocabulary.name])
+            slices = _foreign_rows(vocabulary, table, han[table.pattern], n_tokens[vocabulary.name])
         else:
-            slices = _slice_rows(vocabulary, _table_for(vocabulary, by_pattern))
+            slices = _slice_rows(vocabulary, table, han[table.pattern])
         if compared:
             baseline_rows = baseline_rows or slices
             slices = [
@@ -279,12 +283,14 @@ def _documents_for(foreign: Sequence[ForeignVocabulary], documents: Iterable[Doc
 
 
 def _foreign_rows(
-    vocabulary: ForeignVocabulary, table: CountsTable, n_tokens: Mapping[tuple[str, str], int]
+    vocabulary: ForeignVocabulary,
+    table: CountsTable,
+    han: NDArray[np.int64],
+    n_tokens: Mapping[tuple[str, str], int],
 ) -> list[Row]:
     other = sorted(n_tokens.keys() ^ {part.key for part in table.slices})
     if other:
         raise MismatchError(f"the text and its counts do not have the same slices: {'-'.join(other[0])}")
-    han = _han_characters(table)
     return [
         Row(
             vocabulary.name,
@@ -301,7 +307,10 @@ def _foreign_rows(
     ]
 
 
-def _table_for(vocabulary: Vocabulary, tables: Mapping[str, CountsTable]) -> CountsTable:
+def _table_for(vocabulary: Vocabulary | ForeignVocabulary, tables: Mapping[str, CountsTable]) -> CountsTable:
+    """Return the table that a vocabulary's pattern cut; for a foreign one, which is measured on text, any for its totals."""
+    if isinstance(vocabulary, ForeignVocabulary):
+        return next(iter(tables.values()))
     table = tables.get(vocabulary.pattern)
     if table is None:
         raise MismatchError(
@@ -313,9 +322,8 @@ def _table_for(vocabulary: Vocabulary, tables: Mapping[str, CountsTable]) -> Cou
     return table
 
 
-def _slice_rows(vocabulary: Vocabulary, table: CountsTable) -> list[Row]:
+def _slice_rows(vocabulary: Vocabulary, table: CountsTable, han: NDArray[np.int64]) -> list[Row]:
     tokens = tokens_per_pretoken(vocabulary, table.data, table.starts).astype(np.int64)
-    han = _han_characters(table)
     rows = []
     for part, (first, last) in zip(table.slices, slice_rows(table), strict=True):
         counts = table.counts[first:last]
