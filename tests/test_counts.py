@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import hashlib
 import json
 import multiprocessing
 import os
@@ -37,6 +38,7 @@ from tokkit.counts import (
     save,
     slice_weights,
 )
+from tokkit.counts_file import corpus_files
 from tokkit.counts_table import (
     Counter,
     Counters,
@@ -453,6 +455,17 @@ def test_a_pretoken_of_a_megabyte() -> None:
         rows_of(table),
         {("und", "all"): {b"a" * 1_000_000: (2, 2), b"a" * 999_999: (1, 1), b" b": (1, 1)}},
     )
+
+
+def test_a_table_names_the_files_that_it_was_counted_from_by_sha256(folder, tmp_path) -> None:
+    files = find(folder, FIELDS)
+    known = tuple(sorted((file.name, hashlib.sha256(Path(file.path).read_bytes()).hexdigest()) for file in files))
+    table = count(files, FIELDS).table
+    assert known == tuple((each["name"], each["sha256"]) for each in sorted(table.provenance["files"], key=str))
+    save(reweight(combine([table, table]), {"*": 1}), tmp_path / "t.parquet")
+    assert corpus_files(tmp_path / "t.parquet") == known
+    save(count(files, FIELDS, max_bytes=1000).table, tmp_path / "part.parquet")  # not read whole
+    assert corpus_files(tmp_path / "part.parquet") == ()
 
 
 def test_save_and_load_give_the_table_back(folder, tmp_path) -> None:

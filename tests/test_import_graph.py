@@ -46,6 +46,7 @@ ROOMS = {
     "vocabulary": room("vocabulary", "", "errors"),
     "foreign": room("foreign", "", "errors"),
     "encode": room("encode", "numpy regex", "counts errors kernels pretokenize vocabulary"),
+    "mixture": room("mixture", "", "errors"),
     "curves": room("curves", "numpy", "counts encode errors kernels vocabulary"),
     "lexicon": room("lexicon", "numpy wordfreq", "counts encode errors pretokenize tool"),
     "steps": room(

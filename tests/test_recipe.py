@@ -12,12 +12,13 @@ import tokenizers
 
 from tokkit import counts
 from tokkit.cli.app import main
+from tokkit.corpus import find
 from tokkit.errors import FormatError, InputError, SizeError
 from tokkit.formats import huggingface, tiktoken
 from tokkit.recipe import load, parse, portable, with_counts
 from tokkit.recipe_build import build, prepare
 from tokkit.recipe_release import UNFINISHED, write
-from tokkit.recipe_sources import SAMPLE
+from tokkit.recipe_sources import SAMPLE, SAMPLE_LABELS
 from tokkit.unicode import script_table
 
 ROOT = Path(__file__).parents[1]
@@ -239,6 +240,44 @@ def test_the_manifest_names_every_file_and_input_and_no_place(recipe, tmp_path):
     words = hashlib.sha256(WORDS.encode()).hexdigest()
     assert next(each["sha256"] for each in manifest["inputs"] if each["name"] == "words.txt") == words
     assert not [name for name, data in files.items() if str(recipe.parent).encode() in data or b"/out" in data]
+
+
+def test_the_sidecar_names_the_recipe_and_every_file_that_the_vocabulary_comes_from(recipe, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(recipe.parent, folder)
+    counts.save(counts.count(find(folder / "corpus" / "zh-news.jsonl", SAMPLE_LABELS)).table, folder / "news.parquet")
+    text = RECIPE.replace('"table.parquet"', '["table.parquet", "news.parquet"]')
+    text = text.replace("[[merge]]", 'corpus = "corpus/zh-*"\nlanguage = "zh"\n[[merge]]')
+    (folder / "small.toml").write_text(text, "utf-8")
+    step = built(folder / "small.toml").vocabulary.provenance[-1]
+    assert (step["step"], step["recipe"]["base"], "report" in step["recipe"]) == (
+        "build", {"name": "cl100k_base", "size": 1000}, False
+    )  # fmt: skip
+    assert [(each["role"], each["name"]) for each in step["inputs"]] == [
+        ("base", "cl100k_base"), ("learn:zh", "more.txt"), ("learn:zh", "table.parquet"), ("learn:zh", "words.txt"),
+        ("merge:marks", "marks.txt"),
+    ]  # fmt: skip
+    assert step["corpus"] == [
+        {"name": name, "sha256": hashlib.sha256((SAMPLE / name).read_bytes()).hexdigest()}
+        for name in ("zh-essay.jsonl", "zh-news.jsonl")
+    ]
+
+
+@pytest.mark.parametrize("weights", ['{ "zh-*" = 1, "en-*" = 0 }', '"shares.toml"'])
+def test_a_learn_section_weighs_its_slices(tmp_path, weights):
+    (tmp_path / "shares.toml").write_text('"zh-*" = 1\n"en-*" = 0\n', "utf-8")
+    shutil.copytree(SAMPLE, tmp_path / "corpus")
+    head = MINIMAL + '[[learn]]\nlabel = "x"\nsize = 30\ncorpus = ["corpus/zh-*", "corpus/en-*"]\n'
+    head += 'path_pattern = "{language}-{domain}"\n'
+    (tmp_path / "plain.toml").write_text(head, "utf-8")
+    (tmp_path / "zh.toml").write_text(head.replace(', "corpus/en-*"', ""), "utf-8")
+    (tmp_path / "weighed.toml").write_text(f"{head}weights = {weights}\n", "utf-8")
+    plain, zh, weighed = (built(tmp_path / f"{name}.toml") for name in ("plain", "zh", "weighed"))
+    assert weighed.vocabulary.tokens == zh.vocabulary.tokens != plain.vocabulary.tokens
+    step = weighed.vocabulary.provenance[-1]
+    named = ("learn:x:weights", "shares.toml") in [(each["role"], each["name"]) for each in step["inputs"]]
+    assert named == (weights == '"shares.toml"')
+    assert step["recipe"]["learn"][0]["weights"] == ({"zh-*": 1.0, "en-*": 0.0} if not named else "shares.toml")
 
 
 def test_a_release_is_the_same_for_any_jobs_folder_and_order(recipe, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,12 +27,12 @@ from tokkit.counts_table import (
 )
 from tokkit.dedup import METHOD, Signer, find_duplicates
 from tokkit.errors import InputError, MismatchError
+from tokkit.files import sha256_of
 from tokkit.kernels.sort import gather_strings
 from tokkit.pretokenize import pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from tokkit.corpus import CorpusFile, Labels, OnError
     from tokkit.counts_processes import Part
@@ -363,7 +364,9 @@ def _jobs_for(files: Sequence[CorpusFile], *, dedup: bool) -> int:
 def _provenance(
     files: Sequence[CorpusFile], job: Job, parts: Sequence[Part], max_bytes: int | None, duplicates: Duplicates | None
 ) -> dict[str, Any]:
-    provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": [file.name for file in files]}
+    """Return how a table came about: each file by name, and what was read whole and can be read again by sha256 too."""
+    named = [{"name": file.name} | ({} if max_bytes is not None else _digest(file)) for file in files]
+    provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": named}
     provenance |= {"sample": job.sample} if job.sample < 1 else {}
     provenance |= {"max_bytes": max_bytes} if max_bytes is not None else {}
     provenance |= {"folds": job.folds} if job.folds else {}
@@ -371,6 +374,12 @@ def _provenance(
     provenance |= {"language": "auto"} if job.detect_language else {}
     n_skipped = sum(len(part.skipped) for part in parts)
     return provenance | ({"skipped": n_skipped} if n_skipped else {})
+
+
+def _digest(file: CorpusFile) -> dict[str, str]:
+    """Return the sha256 of a file's stored bytes; nothing of stdin, a pipe or a remote file, which would be read twice."""
+    path = Path(file.path.removeprefix("file://"))
+    return {"sha256": sha256_of(path)} if path.is_file() else {}
 
 
 def _skipped(parts: Sequence[Part]) -> tuple[CorpusError, ...]:

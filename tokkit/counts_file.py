@@ -202,6 +202,25 @@ def is_counts_table(path: str | Path) -> bool:
     return b"tokkit" in metadata
 
 
+def corpus_files(path: str | Path) -> tuple[tuple[str, str], ...]:
+    """Return name and sha256 of each file that a counts table was counted from, sorted; nothing where one has no sha256.
+
+    Raises:
+        FormatError: not a counts table, or another version of the format.
+    """
+    with pq.ParquetFile(path) as file:
+        named = list(_files(_metadata(file, path)["provenance"]))
+    whole = [each for each in named if isinstance(each, dict) and "sha256" in each]
+    return tuple(sorted({(each["name"], each["sha256"]) for each in whole})) if len(whole) == len(named) else ()
+
+
+def _files(provenance: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the files of a table, and of the tables that it was made of."""
+    yield from provenance.get("files", ())
+    for table in (*provenance.get("tables", ()), *filter(None, [provenance.get("table")])):
+        yield from _files(table)
+
+
 def load(path: str | Path, *, folds: bool = False) -> CountsTable:
     """Read a counts table.
 

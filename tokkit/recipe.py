@@ -26,6 +26,8 @@ Share = Annotated[float, msgspec.Meta(ge=0)]
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z")]
 Texts = str | tuple[str, ...]
 """One text or a list of them."""
+Weights = dict[str, Share] | str
+"""Shares of slices by their names, or the path of a file with them; none where there are no names."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -47,7 +49,7 @@ class BaseSection(Section, frozen=True, kw_only=True):
     fill: bool = False
     by: Literal["rank", "usage"] = "rank"
     on: Texts = ()
-    weights: dict[str, Share] = msgspec.field(default_factory=dict)
+    weights: Weights = msgspec.field(default_factory=dict)
     protect_prefix: NotNegative = 0
     min_uses: NotNegative = 2
 
@@ -77,7 +79,10 @@ class LabelsSection(Section, frozen=True, kw_only=True):
 
 
 class LearnSection(LabelsSection, frozen=True, kw_only=True):
-    """`[[learn]]`: as `tokkit learn`; lexicons, word lists, counts tables and corpora add up."""
+    """`[[learn]]`: as `tokkit learn`; lexicons, word lists, counts tables and corpora add up.
+
+    `weights` gives the slices of all of them their shares of the bytes, as `tokkit count --weights`.
+    """
 
     label: Label
     size: Positive
@@ -85,6 +90,7 @@ class LearnSection(LabelsSection, frozen=True, kw_only=True):
     words: Texts = ()
     counts: Texts = ()
     corpus: Texts = ()
+    weights: Weights = msgspec.field(default_factory=dict)
     script: str | None = None
     max_chars: Positive | None = None
     min_count: Positive = 2
@@ -134,8 +140,8 @@ class Recipe(Section, frozen=True, kw_only=True):
 
 
 PATHS: Mapping[str, tuple[str, ...]] = {
-    "base": ("on",),
-    "learn": ("words", "counts", "corpus", "veto"),
+    "base": ("on", "weights"),
+    "learn": ("words", "counts", "corpus", "weights", "veto"),
     "merge": ("words", "vocabulary"),
     "report": ("on",),
 }
@@ -244,7 +250,7 @@ def portable(recipe: Recipe) -> dict[str, Any]:
             for key in keys:
                 if isinstance(table.get(key), str):
                     table[key] = Path(table[key]).name
-                elif key in table:
+                elif key in table and key != "weights":
                     table[key] = sorted(Path(each).name for each in table[key])
     return fields
 

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tokkit import TOOL
 from tokkit.bases import load_base
-from tokkit.counts import combine, slice_weights
+from tokkit.counts import combine, reweight, slice_weights
 from tokkit.formats import huggingface
 from tokkit.formats.tokens import tokens_bytes
 from tokkit.laws import Finding, check
 from tokkit.learn import Veto, learn, parse_veto
 from tokkit.merge import TokenSource, merge
+from tokkit.recipe import portable
 from tokkit.recipe_cache import (
     Cache,
     Step,
@@ -30,7 +32,7 @@ from tokkit.recipe_cache import (
 from tokkit.recipe_plan import notes, padded, plan
 from tokkit.recipe_report import measured
 from tokkit.recipe_run import Run, tables_of
-from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn, sources_of_usage
+from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn, sources_of_usage, weights_of
 from tokkit.select import select
 from tokkit.usage import select_by_usage
 
@@ -93,7 +95,8 @@ def prepare(recipe: Recipe, folder: str | Path) -> Plan:
         TokkitError: as `tokkit.bases.load_base`, `tokkit.select.select` and `tokkit.recipe_plan.plan`.
     """
     folder = Path(folder)
-    selection = _select(recipe, _base(recipe, folder), sources_of_usage(recipe.base, folder))
+    weights, _ = weights_of(recipe.base, "select", folder)
+    selection = _select(recipe, _base(recipe, folder), sources_of_usage(recipe.base, folder), weights)
     sources = [source_of_merge(section, folder)[1] for section in recipe.merge]
     merged = merge(selection.vocabulary, sources).vocabulary if sources else selection.vocabulary
     return plan(recipe, selection, merged)
@@ -130,15 +133,17 @@ def build(
         on_step or (lambda _step: None),
     )
     base = _base(recipe, run.folder)
-    run.inputs.append(Input("base", base.name, base.sha256))
+    run.read(Input("base", base.name, base.sha256))
     uses = sources_of_usage(recipe.base, run.folder)
-    run.inputs += [each for source in uses for each in source.inputs]
-    options = msgspec.to_builtins(msgspec.structs.replace(recipe.base, on=()))
+    run.count_on(uses)
+    weights, weights_inputs = weights_of(recipe.base, "select", run.folder)
+    run.read(*weights_inputs)
+    options = msgspec.to_builtins(msgspec.structs.replace(recipe.base, on=(), weights=dict(weights)))
     parts = {"base": base.sha256, "name": base.name, "pattern": base.pattern, "options": options}
     selection, cached = run.cache.run(
         "select",
         parts | ({"uses": [source.key for source in uses]} if uses else {}),
-        lambda: _select(recipe, base, uses),
+        lambda: _select(recipe, base, uses, weights),
         pack_selection,
         unpack_selection,
     )
@@ -149,7 +154,7 @@ def build(
         vocabulary = _learned(run, vocabulary, section)
     padding = padded(recipe, vocabulary)
     run.done("pad", padding.arithmetic, cached=False)
-    vocabulary = replace(padding.vocabulary, name=recipe.name)
+    vocabulary = replace(padding.vocabulary.with_step(_step(run)), name=recipe.name)
     findings = _verified(run, vocabulary, selection.vocabulary)
     broken = any(finding.holds is False for finding in findings)
     tokenizer = {} if broken else _tokenizer(run, vocabulary)
@@ -168,12 +173,26 @@ def build(
     )
 
 
+def _step(run: Run) -> dict[str, Any]:
+    """Return the step of the provenance that names the recipe, and every file that the vocabulary comes from by sha256."""
+    recipe = {key: value for key, value in portable(run.recipe).items() if key not in ("report", "published")}
+    return {
+        "step": "build",
+        "tool": TOOL,
+        "recipe": recipe,
+        "inputs": [vars(each) for each in sorted(set(run.origins))],
+        "corpus": [
+            {"name": name, "sha256": sha256} for name, sha256 in sorted({(f.name, f.sha256) for f in run.corpus})
+        ],
+    }
+
+
 def _base(recipe: Recipe, folder: Path) -> Vocabulary:
     name = recipe.base.name
     return load_base(folder / name if name.endswith(".tiktoken") else name, recipe.base.pattern)
 
 
-def _select(recipe: Recipe, base: Vocabulary, uses: Sequence[Source]) -> Selection:
+def _select(recipe: Recipe, base: Vocabulary, uses: Sequence[Source], weights: Mapping[str, float]) -> Selection:
     section = recipe.base
     if section.by == "usage":
         table = combine([source.table(base.pattern) for source in uses])
@@ -181,7 +200,7 @@ def _select(recipe: Recipe, base: Vocabulary, uses: Sequence[Source]) -> Selecti
             base,
             section.size,
             table,
-            weights=slice_weights(table.slices, section.weights) if section.weights else None,
+            weights=slice_weights(table.slices, weights) if weights else None,
             protect_prefix=section.protect_prefix,
             min_uses=section.min_uses,
         ).selection
@@ -198,9 +217,10 @@ def _select(recipe: Recipe, base: Vocabulary, uses: Sequence[Source]) -> Selecti
 def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
     """Return a vocabulary with the tokens of a `[[learn]]` section behind its own."""
     sources = sources_of_learn(section, run.folder, run.jobs)
-    inputs = [each for source in sources for each in source.inputs]
+    run.count_on(sources)
     veto, veto_inputs = _veto(run, section)
-    run.inputs += [*inputs, *veto_inputs]
+    weights, weights_inputs = weights_of(section, f"learn:{section.label}", run.folder)
+    run.read(*veto_inputs, *weights_inputs)
     options: dict[str, Any] = {
         "script": section.script,
         "max_chars": section.max_chars,
@@ -211,6 +231,7 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
 
     def work() -> LearnedTokens:
         table = combine(tables_of(run, sources, base.pattern))
+        table = reweight(table, weights) if weights else table
         with run.progress(f"learning {section.label}", "tokens") as advance:
             return learn(table, base, section.size, veto=veto, progress=advance, **options)
 
@@ -220,6 +241,7 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
         "size": section.size,
         "sources": [source.key for source in sources],
         "veto": [each.sha256 for each in veto_inputs],
+        **({"weights": dict(weights)} if weights else {}),
         **options,
     }
     learned, cached = run.cache.run("learn", parts, work, pack_learned, unpack_learned)
@@ -252,7 +274,7 @@ def _veto(run: Run, section: LearnSection) -> tuple[Veto | None, list[Input]]:
 def _merged(run: Run, base: Vocabulary) -> Vocabulary:
     """Return a vocabulary with the tokens of all `[[merge]]` sections, and their bridges, behind its own."""
     found = [source_of_merge(section, run.folder) for section in run.recipe.merge]
-    run.inputs += [each for each, _ in found]
+    run.read(*(each for each, _ in found))
     parts = {
         "base": base.sha256,
         "provenance": list(base.provenance),

@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """A build under way: the recipe and its folder, what was done and read so far, and whom to tell."""
+    """A build under way: the recipe and its folder, what was done and read so far, and whom to tell.
+
+    Attributes:
+        recipe: the recipe.
+        folder: where it lies.
+        jobs: processes to count corpora with.
+        cache: the results of steps.
+        progress: shows how far long work is.
+        on_step: called with each step when it is done.
+        steps: what was done.
+        inputs: what was read, for the manifest.
+        origins: what the vocabulary comes from besides text, for its provenance.
+        corpus: the files of text that it comes from, whoever counted them.
+    """
 
     recipe: Recipe
     folder: Path
@@ -31,6 +44,20 @@ class Run:
     on_step: Callable[[Step], None]
     steps: list[Step] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
+    origins: list[Input] = field(default_factory=list)
+    corpus: list[Input] = field(default_factory=list)
+
+    def read(self, *inputs: Input) -> None:
+        """Note what the vocabulary comes from besides text."""
+        self.inputs += inputs
+        self.origins += inputs
+
+    def count_on(self, sources: Sequence[Source]) -> None:
+        """Note the text that the vocabulary comes from; counts that do not say of which text they are stand for it."""
+        for source in sources:
+            self.inputs += source.inputs
+            self.corpus += source.corpus
+            self.origins += () if source.corpus else source.inputs
 
     def done(self, name: str, detail: str, *, cached: bool) -> None:
         """Note a step as done, and tell."""

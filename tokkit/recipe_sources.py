@@ -11,14 +11,16 @@ from tokkit import counts
 from tokkit.bases import load_base
 from tokkit.corpus import Labels, find
 from tokkit.counts import is_counts_table
+from tokkit.counts_file import corpus_files
 from tokkit.errors import InputError, MismatchError
 from tokkit.files import sha256_of
 from tokkit.lexicon import lexicon_sha256, table_of_lexicon, table_of_words
 from tokkit.merge import TokenSource, vocabulary_source, word_list_source
+from tokkit.mixture import load_weights
 from tokkit.recipe import BaseSection, LabelsSection, LearnSection, MergeSection, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tokkit.corpus import CorpusFile
     from tokkit.counts import CountsTable
@@ -46,6 +48,7 @@ class Source:
 
     Attributes:
         inputs: the files that it is made of.
+        corpus: the files of text that its counts come from, where they are known by sha256; a counts table names them.
         key: JSON value: everything that its counts depend on besides the pattern.
         table: counts it by a pattern.
         keep: whether counting it is worth a place in the cache.
@@ -55,6 +58,7 @@ class Source:
     key: object
     table: Callable[[str], CountsTable]
     keep: bool = False
+    corpus: tuple[Input, ...] = ()
 
 
 def sources_of_learn(section: LearnSection, folder: Path, jobs: int) -> list[Source]:
@@ -97,6 +101,19 @@ def sources_to_measure(on: Sequence[str], labels: Labels, folder: Path, jobs: in
     if others:
         found.append(_corpus("report", others, labels, jobs))
     return sorted(found, key=lambda source: source.inputs)
+
+
+def weights_of(section: BaseSection | LearnSection, role: str, folder: Path) -> tuple[Mapping[str, float], list[Input]]:
+    """Return the weights of a section by slice name, none where it has none, and the file that they come from.
+
+    Raises:
+        InputError: a file that is not there.
+        FormatError: as `tokkit.mixture.load_weights`.
+    """
+    if not isinstance(section.weights, str):
+        return section.weights, []
+    path = _existing(folder, section.weights)
+    return load_weights(path), [Input(f"{role}:weights", path.name, sha256_of(path))]
 
 
 def source_of_merge(section: MergeSection, folder: Path) -> tuple[Input, TokenSource]:
@@ -167,7 +184,8 @@ def _counts(role: str, path: Path) -> Source:
             )
         return loaded
 
-    return Source((Input(role, path.name, digest),), {"counts": digest}, table)
+    read = tuple(Input(role, *each) for each in corpus_files(path))
+    return Source((Input(role, path.name, digest),), {"counts": digest}, table, corpus=read)
 
 
 def _corpus(role: str, paths: Sequence[Path], labels: Labels, jobs: int) -> Source:
@@ -176,7 +194,8 @@ def _corpus(role: str, paths: Sequence[Path], labels: Labels, jobs: int) -> Sour
     if remote is not None:
         raise InputError(f"{remote}: no local file", "count it with `tokkit count` and name the counts table instead")
     inputs = tuple(sorted(Input(role, file.name, sha256_of(file.path)) for file in files))
-    return Source(inputs, _corpus_key(files, labels), lambda pattern: _counted(files, labels, pattern, jobs), keep=True)
+    key = _corpus_key(files, labels)
+    return Source(inputs, key, lambda pattern: _counted(files, labels, pattern, jobs), keep=True, corpus=inputs)
 
 
 def _corpus_key(files: Sequence[CorpusFile], labels: Labels) -> object:

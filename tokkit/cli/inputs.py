@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -316,21 +315,10 @@ def weights(argument: str | None) -> dict[str, float] | None:
     """
     if argument is None:
         return None
-    import tomllib
+    from tokkit.mixture import load_weights
 
     shipped = Path(tokkit.__file__).parent / "data" / f"{argument}-mixture.toml"
-    path = shipped if re.fullmatch(r"\w+", argument) and shipped.exists() else Path(argument)
-    hint = 'one line a slice, LANGUAGE-DOMAIN = WEIGHT, such as zh-web = 2; "zh-*" = 1 for several'
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not TOML: {error}", hint) from None
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-            raise FormatError(f"{path}: the weight of {name} is no number from 0 up: {value!r}", hint)
-    if not values:
-        raise FormatError(f"{path}: no weights in it", hint)
-    return {name: float(value) for name, value in values.items()}
+    return load_weights(shipped if re.fullmatch(r"\w+", argument) and shipped.exists() else argument)
 
 
 def byte_size(text: str) -> int:
