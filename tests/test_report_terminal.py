@@ -13,7 +13,8 @@ from tokkit.corpus import Document
 from tokkit.counts import count_texts
 from tokkit.errors import InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
-from tokkit.measure import Report, count_tokens, report
+from tokkit.measure import Report, report
+from tokkit.measure_foreign import count_tokens
 from tokkit.render import report as rendering
 from tokkit.render.bars import bar
 
@@ -114,7 +115,7 @@ def test_a_foreign_vocabulary_is_measured_on_text_by_its_own_rule(tiny):
     ]
     assert found.rows[2].tokens_per_han_character is None
     assert found.document()["vocabularies"][1]["semantics"] == "a character a token"
-    assert count_tokens([foreign], documents) == {"far": {("zh", "web"): 15, ("en", "web"): 5}}
+    assert count_tokens([foreign], documents) == {"far": {("zh", "web", 0): 15, ("en", "web", 0): 5}}
     with pytest.raises(MismatchError, match="do not have the same slices: en-web"):
         report([foreign], tables, baseline=tiny, documents=documents)
     with pytest.raises(InputError, match="far is measured on text, not on counts"):

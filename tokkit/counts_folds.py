@@ -48,6 +48,11 @@ def fold_of(key: bytes, folds: int) -> int:
     return int.from_bytes(key) % folds
 
 
+def fold_of_text(text: bytes, folds: int) -> int:
+    """Return the fold of a document; of a text file that is read in several blocks the first decides, and not the whole."""
+    return fold_of(sample_key(text), folds)
+
+
 def dealt(batch: Documents, folds: int, key: bytes | None = None) -> Iterator[tuple[int, Documents]]:
     """Yield the documents of each fold that has any, as a batch of their own, in their order.
 

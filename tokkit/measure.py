@@ -16,6 +16,8 @@ from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.kernels.scripts import count_members
+from tokkit.measure_folds import drawn_tokens, with_intervals
+from tokkit.measure_foreign import count_tokens, documents_for
 from tokkit.unicode import script_table
 
 if TYPE_CHECKING:
@@ -25,9 +27,8 @@ if TYPE_CHECKING:
 
     from tokkit.corpus import Document
     from tokkit.counts_table import CountsTable
+    from tokkit.measure_folds import Drawn, Interval
     from tokkit.vocabulary import Vocabulary
-
-DOCUMENTS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Row:
         han_characters: Han characters of the text.
         han_tokens: tokens of the pretokens that have a Han character; None for a foreign vocabulary.
         baseline_tokens: what the first baseline needs for the same text; None without a baseline.
+        interval: that of the bytes per token (`tokkit.measure_folds`); None without folds.
+        change_interval: that of the change; None without folds or baseline.
     """
 
     vocabulary: str
@@ -57,6 +60,8 @@ class Row:
     han_characters: int
     han_tokens: int | None
     baseline_tokens: int | None = None
+    interval: Interval | None = None
+    change_interval: Interval | None = None
 
     @property
     def bytes_per_token(self) -> float | None:
@@ -101,6 +106,7 @@ class Report:
         weights: share of the bytes of each slice (they add up to one) for `mixtures`; None without.
         mixtures: one for each vocabulary, where there are weights.
         semantics: by which rule a foreign vocabulary encodes, by its name; the others encode by ranks.
+        folds: how many folds the intervals come from; 0 for none.
     """
 
     vocabularies: tuple[tuple[str, int, str], ...]
@@ -109,6 +115,7 @@ class Report:
     weights: Mapping[tuple[str, str], float] | None = None
     mixtures: tuple[Mixture, ...] = ()
     semantics: Mapping[str, str] = field(default_factory=dict)
+    folds: int = 0
 
     @property
     def baseline(self) -> str | None:
@@ -129,6 +136,7 @@ class Report:
             ],
             "baseline": self.baseline,
             "baselines": list(self.baselines),
+            **({"folds": self.folds} if self.folds else {}),
             "rows": self._row_documents(),
         }
         if self.weights is not None:
@@ -150,7 +158,7 @@ class Report:
             documents.append(
                 {
                     "row": "slice" if row.domain is not None else "language" if row.language is not None else "all",
-                    **vars(row),
+                    **{key: value for key, value in vars(row).items() if self.folds or not key.endswith("interval")},
                     "bytes_per_token": row.bytes_per_token,
                     "characters_per_token": row.characters_per_token,
                     "tokens_per_han_character": row.tokens_per_han_character,
@@ -169,7 +177,7 @@ def report(
     weights: Mapping[tuple[str, str], float] | None = None,
     documents: Iterable[Document] | None = None,
 ) -> Report:
-    r"""Measure vocabularies on the same text.
+    r"""Measure vocabularies on the same text; with intervals where its counts are in folds.
 
     Args:
         vocabularies: the vocabularies, with different names.
@@ -195,9 +203,11 @@ def report(
     measured = _measured(compared, vocabularies)
     by_pattern = tables if isinstance(tables, Mapping) else {tables.pattern: tables}
     foreign = [each for each in measured if isinstance(each, ForeignVocabulary)]
-    n_tokens = count_tokens(foreign, _documents_for(foreign, documents)) if foreign else {}
+    folds = max((table.folds for table in by_pattern.values()), default=0)
+    n_tokens = count_tokens(foreign, documents_for(foreign, documents), folds=folds) if foreign else {}
     rows: list[Row] = []
     baseline_rows: list[Row] = []
+    baseline_draws: Drawn | None = None
     mixtures: list[Mixture] = []
     han: dict[str, NDArray[np.int64]] = {}  # by pattern: a table's Han characters are the same for every vocabulary
     for vocabulary in measured:
@@ -205,15 +215,21 @@ def report(
         if table.pattern not in han:
             han[table.pattern] = _han_characters(table)
         if isinstance(vocabulary, ForeignVocabulary):
-            slices = _foreign_rows(vocabulary, table, han[table.pattern], n_tokens[vocabulary.name])
+            parts = _foreign_rows(vocabulary, table, han[table.pattern], n_tokens[vocabulary.name])
         else:
-            slices = _slice_rows(vocabulary, table, han[table.pattern])
+            parts = _slice_rows(vocabulary, table, han[table.pattern])
+        slices = _added_up(parts) if folds else parts
         if compared:
             baseline_rows = baseline_rows or slices
             slices = [
                 replace(row, baseline_tokens=base.tokens) for row, base in zip(slices, baseline_rows, strict=True)
             ]
-        rows += [*slices, *_totals(slices)]
+        places = [*slices, *_totals(slices)]
+        if folds:
+            draws = drawn_tokens(table.slices, [row.tokens for row in parts], folds)
+            baseline_draws = baseline_draws or (draws if compared else None)
+            places = with_intervals(places, draws, baseline_draws)
+        rows += places
         if weights is not None:
             mixtures.append(_mixture(slices, weights))
     return Report(
@@ -223,38 +239,8 @@ def report(
         weights,
         tuple(mixtures),
         {each.name: each.semantics for each in foreign},
+        folds,
     )
-
-
-def count_tokens(
-    vocabularies: Sequence[ForeignVocabulary], documents: Iterable[Document]
-) -> dict[str, dict[tuple[str, str], int]]:
-    """Return how many tokens foreign vocabularies need for each slice of some text, which is read once.
-
-    Returns:
-        By the vocabulary's name and the slice's language and domain.
-
-    Raises:
-        InputError: a vocabulary whose encoding is refused.
-    """
-    counted: dict[str, dict[tuple[str, str], int]] = {vocabulary.name: {} for vocabulary in vocabularies}
-
-    def count(batch: Sequence[Document]) -> None:
-        texts = [document.text.decode() for document in batch]
-        for vocabulary in vocabularies:
-            of_slice = counted[vocabulary.name]
-            for document, ids in zip(batch, vocabulary.encode_all(texts), strict=True):
-                key = document.language, document.domain
-                of_slice[key] = of_slice.get(key, 0) + len(ids)
-
-    batch: list[Document] = []
-    for document in documents:
-        batch.append(document)
-        if len(batch) == DOCUMENTS_AT_ONCE:
-            count(batch)
-            batch = []
-    count(batch)
-    return counted
 
 
 def _measured(
@@ -273,24 +259,20 @@ def _measured(
     return measured
 
 
-def _documents_for(foreign: Sequence[ForeignVocabulary], documents: Iterable[Document] | None) -> Iterable[Document]:
-    if documents is None:
-        raise InputError(
-            f"{foreign[0].name} is measured on text, not on counts: {foreign[0].semantics}",
-            "give the corpus itself instead of its counts",
-        )
-    return documents
-
-
 def _foreign_rows(
     vocabulary: ForeignVocabulary,
     table: CountsTable,
     han: NDArray[np.int64],
-    n_tokens: Mapping[tuple[str, str], int],
+    n_tokens: Mapping[tuple[str, str, int], int],
 ) -> list[Row]:
-    other = sorted(n_tokens.keys() ^ {part.key for part in table.slices})
+    other = sorted(n_tokens.keys() ^ {(*part.key, part.fold or 0) for part in table.slices})
+    if other and table.folds and {each[:2] for each in n_tokens} == {part.key for part in table.slices}:
+        raise MismatchError(
+            f"the text and its counts do not have the same documents in each fold: {'-'.join(other[0][:2])}",
+            "measure text files of more than a block without folds, or as JSON Lines",
+        )
     if other:
-        raise MismatchError(f"the text and its counts do not have the same slices: {'-'.join(other[0])}")
+        raise MismatchError(f"the text and its counts do not have the same slices: {'-'.join(other[0][:2])}")
     return [
         Row(
             vocabulary.name,
@@ -299,7 +281,7 @@ def _foreign_rows(
             part.documents,
             part.bytes,
             part.characters,
-            n_tokens[part.key],
+            n_tokens[(*part.key, part.fold or 0)],
             int(han[first:last] @ table.counts[first:last]),
             None,
         )
@@ -350,6 +332,12 @@ def _han_characters(table: CountsTable) -> NDArray[np.int64]:
     return counts.astype(np.int64)
 
 
+def _added_up(parts: Sequence[Row]) -> list[Row]:
+    """Return a row for each slice, whose folds are together."""
+    keys = dict.fromkeys((row.language, row.domain) for row in parts)
+    return [_sum([row for row in parts if (row.language, row.domain) == key], *key) for key in keys]
+
+
 def _totals(slices: Sequence[Row]) -> list[Row]:
     """Return a total for each language that has several slices, then one for everything."""
     languages = list(dict.fromkeys(row.language for row in slices))
@@ -361,12 +349,12 @@ def _totals(slices: Sequence[Row]) -> list[Row]:
     return [*totals, _sum(slices, None)]
 
 
-def _sum(rows: Sequence[Row], language: str | None) -> Row:
+def _sum(rows: Sequence[Row], language: str | None, domain: str | None = None) -> Row:
     with_baseline = rows[0].baseline_tokens is not None
     return Row(
         rows[0].vocabulary,
         language,
-        None,
+        domain,
         sum(row.documents for row in rows),
         sum(row.bytes for row in rows),
         sum(row.characters for row in rows),

@@ -254,18 +254,24 @@ def counted_to_file(
 
 
 def tables_by_pattern(
-    arguments: Sequence[str], labels: Labels, patterns: Sequence[str], *, jobs: int, quiet: bool
+    arguments: Sequence[str], labels: Labels, patterns: Sequence[str], *, folds: int = 0, jobs: int, quiet: bool
 ) -> dict[str, CountsTable]:
     """Return the same text as one counts table a pattern: a corpus is counted by each, counts tables are what they are.
 
+    Folds stay apart: those that are asked for, or those that all counts tables have.
+
     Raises:
         InputError: stdin, which cannot be read once for each pattern.
-        MismatchError: tables of different patterns that were not counted from the same text.
+        MismatchError: tables of different patterns that were not counted from the same text, or that have other folds.
     """
     from tokkit import counts
 
     if all(counts.is_counts_table(argument) for argument in arguments):
-        loaded = [counts.load(argument) for argument in arguments]
+        loaded = [counts.load(argument, folds=True) for argument in arguments]
+        if folds and any(table.folds != folds for table in loaded):
+            raise MismatchError(
+                f"a counts table does not have {folds} folds", f"count its corpus again with --folds {folds}"
+            )
         by_pattern = {table.pattern: [each for each in loaded if each.pattern == table.pattern] for table in loaded}
         tables = {pattern: counts.combine(parts) for pattern, parts in by_pattern.items()}
         first, *others = tables.values()
@@ -281,7 +287,10 @@ def tables_by_pattern(
             f"stdin can be counted once, and the vocabularies split by {len(distinct)} patterns",
             "save it to a file first",
         )
-    return {pattern: counted(arguments, labels, pattern=pattern, jobs=jobs, quiet=quiet).table for pattern in distinct}
+    return {
+        pattern: counted(arguments, labels, pattern=pattern, jobs=jobs, folds=folds, quiet=quiet).table
+        for pattern in distinct
+    }
 
 
 def refuse_corpus(argument: str) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tokkit.measure import Mixture, Report, Row
 
 COLUMNS = ("language", "domain", "vocabulary", "bytes", "tokens", "bytes/token", "change")
+INTERVAL = "95 in 100"
 SPARED = ((), ("bytes",), ("bytes", "tokens"))  # what is left out, in this order, of a table that is too wide
 WIDTH = table.WIDTH - table.LEAST_BAR - len(table.GAP)
 LONGEST_NAME = 24
@@ -20,6 +21,7 @@ RAW_COLUMNS = (
     "row", "vocabulary", "language", "domain", "documents", "bytes", "characters", "tokens", "han_characters",
     "han_tokens", "baseline_tokens", "bytes_per_token", "characters_per_token", "tokens_per_han_character", "change",
 )  # fmt: skip
+RAW_BOUNDS = ("bytes_per_token_low", "bytes_per_token_high", "change_low", "change_high")
 
 
 def show(report: Report) -> None:
@@ -30,7 +32,8 @@ def show(report: Report) -> None:
     places = report.by_place()
     rows = [row for place in places for row in place]
     n_totals = sum(place[0].domain is None for place in places) * len(report.vocabularies)
-    columns, cells = _fitting([_cells(row) for row in rows])
+    wanted = (*COLUMNS, INTERVAL) if report.folds and report.baseline else COLUMNS
+    columns, cells = _fitting(wanted, [_cells(row)[: len(wanted)] for row in rows])
     bars = [row.bytes_per_token or 0.0 for row in rows]
     gains = [-(row.change or 0.0) for row in rows]
     table.show(columns, cells, left=3, totals=n_totals, bars=bars, gains=gains)
@@ -48,7 +51,13 @@ def show_json(report: Report) -> None:
 def show_csv(report: Report) -> None:
     """Write the report to stdout as CSV; the first column says what a row sums up: slice, language, all or mixture."""
     rows = [_raw(row) for row in report.rows] + [_raw_mixture(mixture) for mixture in report.mixtures]
-    data.comma_separated(RAW_COLUMNS, rows)
+    if not report.folds:
+        data.comma_separated(RAW_COLUMNS, rows)
+        return
+    none = (None, None)
+    bounds = [[*(row.interval or none), *(row.change_interval or none)] for row in report.rows]
+    bounds += [[*none, *none] for _ in report.mixtures]
+    data.comma_separated(RAW_COLUMNS + RAW_BOUNDS, [[*row, *more] for row, more in zip(rows, bounds, strict=True)])
 
 
 def _cells(row: Row) -> list[str]:
@@ -60,14 +69,15 @@ def _cells(row: Row) -> list[str]:
         f"{row.tokens:,}",
         _ratio(row.bytes_per_token),
         _change(row.change),
+        "" if row.change_interval is None else " to ".join(f"{100 * each:+.1f}" for each in row.change_interval),
     ]
 
 
-def _fitting(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+def _fitting(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
     """Return the columns of a table that fit beside bars in 80 columns, and their cells."""
     for spared in SPARED:
-        kept = [place for place, column in enumerate(COLUMNS) if column not in spared]
-        columns, cells = [COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in rows]
+        kept = [place for place, column in enumerate(wanted) if column not in spared]
+        columns, cells = [wanted[place] for place in kept], [[row[place] for place in kept] for row in rows]
         if max(map(table.width, table.lines(columns, cells, left=3))) <= WIDTH:
             break
     return columns, cells
