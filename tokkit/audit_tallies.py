@@ -89,8 +89,8 @@ def tally(
     occurrences, pretokens, fewest, most = np.zeros((4, n), np.int64)
     top = np.full((n, EVIDENCE), -1, np.int64)
     kernels.tally_pretokens(
-        ids, id_starts, first, counts, documents, occurrences, pretokens, fewest, most, top
-    )  # fmt: skip
+        ids, id_starts, first, counts, documents, np.full(n, -1, np.int64), occurrences, pretokens, fewest, most, top
+    )
     unspaced = unspaced_characters(vocabulary.tokens) >= 2
     searched = np.flatnonzero(unspaced)
     if searched.size:
@@ -159,7 +159,7 @@ def _contained(
     top = np.full((len(tokens), EVIDENCE), -1, np.int64)
     kernels.tally_contained(
         table.data, table.starts, first, counts, documents, data, starts, slots, np.unique(np.diff(starts)), heads,
-        occurrences, pretokens, fewest, most, top,
+        np.full(len(tokens), -1, np.int64), occurrences, pretokens, fewest, most, top,
     )  # fmt: skip
     return occurrences, pretokens, fewest, most, top
 

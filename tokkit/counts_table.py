@@ -200,7 +200,7 @@ def sorted_order(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[
     n = starts.size - 1
     order = np.arange(n, dtype=np.int64)
     ranges, next_ranges = np.empty((2, n // 2 + 2, 2), np.int64)
-    sorting.sort_strings(data, starts, order, np.empty(n, np.uint64), ranges, next_ranges)
+    sorting.sort_strings(data, starts, order, np.empty(n, np.uint64), ranges, next_ranges, np.empty(128, np.int64))
     return order
 
 

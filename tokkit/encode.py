@@ -117,10 +117,13 @@ def _slots_for(n: int) -> int:
 
 
 def flatten(pieces: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return byte strings as one array of bytes and where each starts (n + 1 offsets)."""
+    """Return byte strings as one array of bytes and where each starts (n + 1 offsets).
+
+    It can be written to, as the arrays of tables can: for one that cannot, kernels are compiled once more.
+    """
     starts = np.zeros(len(pieces) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)), out=starts[1:])
-    return np.frombuffer(b"".join(pieces), np.uint8), starts
+    return np.frombuffer(bytearray().join(pieces), np.uint8), starts
 
 
 def encode_arrays(
@@ -264,7 +267,8 @@ def _encode_ordinary(vocabulary: Vocabulary, text: str) -> list[int]:
             'drop it, or read the text with errors="surrogateescape" and mend it first',
         ) from None
     array = np.frombuffer(data, np.uint8)
-    ids, _ = encode_arrays(vocabulary, array, split(array, vocabulary.pattern), shortcut=True)
+    starts = split(array, vocabulary.pattern)
+    ids, _ = encode_arrays(vocabulary, np.frombuffer(bytearray(data), np.uint8), starts, shortcut=True)  # as `flatten`
     as_list: list[int] = ids.tolist()
     return as_list
 

@@ -71,6 +71,7 @@ def tally_pretokens(
     first: NDArray[np.int64],
     counts: NDArray[np.int64],
     documents: NDArray[np.int64],
+    seen: NDArray[np.int64],
     occurrences: NDArray[np.int64],
     pretokens: NDArray[np.int64],
     fewest: NDArray[np.int64],
@@ -80,9 +81,8 @@ def tally_pretokens(
     """Count the distinct pretokens whose encoding has each token, and bound the documents that they stand in.
 
     `counts` and `documents` are totals over the slices, at the first row of a pretoken. `fewest` becomes the documents of
-    the pretoken that has most, `most` their sum over all pretokens.
+    the pretoken that has most, `most` their sum over all pretokens. `seen` is work space, all -1.
     """
-    seen = np.full(pretokens.size, -1, np.int64)
     for row in range(id_starts.size - 1):
         if first[row] != row:
             continue
@@ -114,6 +114,7 @@ def tally_contained(
     token_slots: NDArray[np.int32],
     lengths: NDArray[np.int64],
     heads: NDArray[np.uint8],
+    seen: NDArray[np.int64],
     occurrences: NDArray[np.int64],
     pretokens: NDArray[np.int64],
     fewest: NDArray[np.int64],
@@ -125,7 +126,6 @@ def tally_contained(
     `lengths` are the lengths of the tokens, ascending, none below 3; `heads[h]` is 1 where a token's first three bytes hash
     to h (see `head_of`), which spares most look-ups.
     """
-    seen = np.full(pretokens.size, -1, np.int64)
     for row in range(starts.size - 1):
         if first[row] != row:
             continue

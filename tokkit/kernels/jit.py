@@ -11,16 +11,20 @@ from numba.core import event
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+# Without numba's run time no kernel may make an array, and none counts references to those that it was given: that took
+# longer than the work where a small step is a function, and most of the compiler's time.
+_OPTIONS = {"cache": True, "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+
 
 def kernel(function: Function) -> Function:
     """Compile without the interpreter lock, and keep the machine code on disk."""
-    compiled: Function = njit(cache=True, nogil=True)(function)
+    compiled: Function = njit(**_OPTIONS)(function)
     return compiled
 
 
 def inlined(function: Function) -> Function:
     """Compile into every caller: for the small steps of a hot loop, where a call costs as much as the work."""
-    compiled: Function = njit(cache=True, nogil=True, inline="always")(function)
+    compiled: Function = njit(forceinline=True, **_OPTIONS)(function)
     return compiled
 
 

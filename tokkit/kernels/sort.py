@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tokkit.kernels.jit import inlined, kernel
 from tokkit.kernels.memory import load_word, prefetch, store_word, swap_bytes
 from tokkit.kernels.strings import equal_bytes, tail_word
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -45,10 +44,10 @@ def _read_keys(
 
 
 @kernel
-def _sort_range(keys: NDArray[np.uint64], rows: NDArray[np.int64], first: int, last: int) -> None:
-    """Sort `rows[first:last]` by `keys`, both moved alike, by quicksort."""
-    stack = np.empty(128, np.int64)
-    top = 0
+def _sort_range(
+    keys: NDArray[np.uint64], rows: NDArray[np.int64], first: int, last: int, stack: NDArray[np.int64]
+) -> None:
+    """Sort `rows[first:last]` by `keys`, both moved alike, by quicksort; `stack` (128) is work space."""
     stack[0] = first
     stack[1] = last
     top = 2
@@ -102,12 +101,14 @@ def sort_strings(
     keys: NDArray[np.uint64],
     ranges: NDArray[np.int64],
     next_ranges: NDArray[np.int64],
+    stack: NDArray[np.int64],
 ) -> None:
     """Sort `rows` by their strings' bytes, a prefix before what it begins.
 
-    `keys` (n), `ranges` and `next_ranges` (n // 2 + 2, 2) are work space. Eight bytes at a time: sort each range by its keys
-    at one depth, then each run of equal keys at the next. In such a run, zero padding makes a string that has ended equal to
-    one that goes on with NUL bytes: those that have ended come first, the shorter the earlier, and only the others go deeper.
+    `keys` (n), `ranges` and `next_ranges` (n // 2 + 2, 2), `stack` (128) are work space. Eight bytes at a time:
+    sort each range by its keys at one depth, then each run of equal keys at the next. In such a run, zero padding makes a
+    string that has ended equal to one that goes on with NUL bytes: those that have ended come first, the shorter the earlier,
+    and only the others go deeper.
     """
     ranges[0, 0] = 0
     ranges[0, 1] = rows.size
@@ -118,7 +119,7 @@ def sort_strings(
         n_next = 0
         for each in range(n_ranges):
             last = ranges[each, 1]
-            _sort_range(keys, rows, ranges[each, 0], last)
+            _sort_range(keys, rows, ranges[each, 0], last, stack)
             run = ranges[each, 0]
             while run < last:
                 end = run + 1

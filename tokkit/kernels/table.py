@@ -116,7 +116,7 @@ def equals_long(data: NDArray[np.uint8], start: int, length: int, arena: NDArray
     return load_word(data, start + length - 8) == load_word(arena, position + length - 8)
 
 
-@inlined
+@kernel
 def most_pretokens(n_slots: int) -> int:
     """Return how many pretokens a table holds before it has to grow."""
     return n_slots // 2 if n_slots <= LARGE else n_slots // 8 * 5
