@@ -58,7 +58,11 @@ ROOMS = {
     "formats": room("formats.*", "sentencepiece tokenizers", "display errors files foreign tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "origin": room("origin", "", "bases errors steps vocabulary"),
-    "plan": room("plan plan_ground plan_search", "numpy", "counts curves errors kernels steps unicode vocabulary"),
+    "plan": room(
+        "plan plan_ground plan_lines plan_rows plan_search",
+        "numpy",
+        "counts curves errors kernels steps unicode vocabulary",
+    ),
     "conformance": room(
         "conformance*",
         "gguf llama_cpp regex sentencepiece tiktoken tokenizers transformers",

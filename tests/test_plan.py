@@ -89,6 +89,33 @@ def test_the_best_split_is_bracketed_by_worse_ones_that_were_learned(found):
     assert set(found.learned_on) >= set(rates)
 
 
+def test_what_is_filled_in_is_exact_where_no_kin_of_the_script_lies_between(base, table):
+    ground = Ground.of(base, table, table, None, None, "Han", 2)
+    for cut in (400, 1_500):
+        ground.learn_on(cut, 100)
+    alike = np.flatnonzero(ground.rates.n_kin == ground.rates.n_kin[400]).tolist()
+    assert alike[0] < 400 < alike[-1]
+    last = min(alike[-1], 470)
+    for n_learned in (0, 7, 100):
+        filled_in = 1 / ground.rate(last, last + n_learned)
+        assert filled_in == pytest.approx(bytes_per_token(base, table, last, n_learned), rel=1e-12), n_learned
+    assert ground.learned_for(1_000) == []  # none of them has as many tokens as there is room for
+    assert ground.learned_for(500) == [400]
+
+
+def test_how_wrong_the_filling_in_was_is_known_where_it_was_learned_later(base, table):
+    ground = Ground.of(base, table, table, None, None, "Han", 2)
+    for cut in (400, 1_000, 700):
+        ground.learn_on(cut, 1_100 - cut, 1_000)
+    assert list(ground.misses) == [700]
+    expected = bytes_per_token(base, table, 700, 300)
+    again = Ground.of(base, table, table, None, None, "Han", 2)
+    for cut in (400, 1_000):
+        again.learn_on(cut, 1_100 - cut, 1_000)
+    assert ground.misses[700] == pytest.approx(expected * again.rate(700, 1_000) - 1, abs=1e-12)
+    assert abs(ground.misses[700]) < 0.02
+
+
 @pytest.mark.parametrize(
     ("points", "lowest"),
     [
@@ -236,8 +263,8 @@ def test_intervals_lie_around_their_figures(sure):
 
 def test_an_interval_is_that_of_folds_drawn_and_added_up(base, folded):
     prefix, n_learned = 5 * FOLD_STEP, FOLD_STEP  # where the folds are known exactly
-    ground = Ground.of(base, folded, unfolded(folded), None, None, "Han", 2, prefix + n_learned)
-    ground.learn_on(prefix)
+    ground = Ground.of(base, folded, unfolded(folded), None, None, "Han", 2)
+    ground.learn_on(prefix, n_learned)
     drawn = ground.draws([prefix], prefix + n_learned)[0, :, 0]
     vocabulary = select(base, prefix).vocabulary
     learned = learn(unfolded(folded), vocabulary, n_learned, script="Han", exact=False).tokens

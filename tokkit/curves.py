@@ -122,7 +122,7 @@ def curve(vocabulary: Vocabulary, table: CountsTable) -> Curve:
     weighted = np.diff(table.starts) * table.counts
     n_bytes = [int(weighted[first:last].sum()) for first, last in slice_rows(table)]
     sizes = np.zeros(len(vocabulary.tokens) + 1, np.int64)
-    np.cumsum([len(token) > 0 for token in vocabulary.tokens], out=sizes[1:])
+    np.cumsum(np.diff(merge_table(vocabulary).token_starts) > 0, out=sizes[1:])
     return Curve(vocabulary.name, table.slices, np.array(n_bytes, np.int64), merges, sizes)
 
 
@@ -141,8 +141,7 @@ def require_pattern(vocabulary: Vocabulary, table: CountsTable) -> None:
 
 def is_closed(vocabulary: Vocabulary) -> bool:
     """Tell whether every token of two bytes or more is made of two lower-ranked ones by merging."""
-    table = merge_table(vocabulary)
-    return not np.any((np.diff(table.token_starts) > 1) & (table.parts[:, 0] < 0))
+    return merge_table(vocabulary).characters.size > 0  # which are encoded beforehand for closed vocabularies alone
 
 
 def final_uses(vocabulary: Vocabulary, table: CountsTable) -> NDArray[np.int64]:

@@ -1,12 +1,20 @@
 """What a plan stands on: tokens for every number of tokens of the base, and of learned ones on some of those.
 
 Tokens are learned on a few prefixes of the base, and the curve of each result (`tokkit.curves`) has every number of learned
-tokens at once. Between those prefixes, pretokens that no learned token can touch, which are most of English and code for a script
-such as Han, have the base's own curve, which is exact; those that one can are drawn as a straight line between two neighbours
-with as many learned tokens. A straight line lies above a curve that flattens.
+tokens at once. The rest is filled in. The tokens at N of the base and k learned ones are the bytes less three kinds of merges:
 
-By usage there is no such curve of the base: what its most needed tokens come to is measured every few thousand, and drawn
-between.
+  Those by tokens of the base that have nothing of the script. All of the base ranks below what is learned, so that the curve of
+  the whole base has them for every N, exactly, whatever is learned.
+  Those by other tokens of the base, which are kin of learned ones: whole characters of the script, or broken ones; and those by
+  learned tokens. Both depend on the kin below N alone: where two numbers have no kin between them, the same tokens are learned on
+  both, in the same order, and these merges are the same. One in 70 tokens of cl100k_base is kin for Han. So between two prefixes
+  that were learned on, these merges are drawn straight over the number of kin, for as many learned tokens.
+
+How far that is from the truth is seen wherever a split is learned that was filled in before: `Ground.misses`. Where any script
+may be learned, all tokens are kin; then what is drawn lies above a curve that flattens.
+
+By usage the base has no such curve: what its most needed tokens come to is measured every few thousand, and drawn between over
+the uses that the tokens had when they were taken away.
 
 Where the counts keep folds of documents apart, all of that is known of each fold too, every `FOLD_STEP` tokens: draw as many
 folds again with replacement, add up, and see how much the figures differ (`intervals` of `tokkit.plan`). Nothing is encoded
@@ -23,14 +31,13 @@ import numpy as np
 from tokkit.counts_folds import folds_apart, unfolded
 from tokkit.curves import LEAST_CUT, curve
 from tokkit.errors import InputError
-from tokkit.kernels.scripts import count_members
-from tokkit.kernels.sort import gather_strings
 from tokkit.learn import learn
+from tokkit.plan_lines import Line, Measures
+from tokkit.plan_rows import added_up, kin_of, leads, of_rows, touched_by, with_script
 from tokkit.select import select
-from tokkit.unicode import script_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,68 +52,6 @@ _USAGE_STEP = 5_000
 _RANDOM = 92_544  # where the draws begin
 
 
-@dataclass(frozen=True, eq=False)
-class Line:
-    """Values at some whole numbers, and straight between them.
-
-    Attributes:
-        at: int64[m], ascending.
-        values: float64[n_rows, m].
-    """
-
-    at: NDArray[np.int64]
-    values: NDArray[np.float64]
-
-    @property
-    def last(self) -> int:
-        """The highest number with a value; beyond it the value stays."""
-        return int(self.at[-1])
-
-    def read(self, points: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return float64[n_rows, n]: the values at points."""
-        above = np.clip(np.searchsorted(self.at, points), 1, self.at.size - 1) if self.at.size > 1 else 0 * points
-        low = self.at[np.maximum(above - 1, 0)]
-        share = np.clip((points - low) / np.maximum(self.at[above] - low, 1), 0, 1)
-        drawn: NDArray[np.float64] = self.values[:, np.maximum(above - 1, 0)] * (1 - share)
-        drawn += self.values[:, above] * share
-        return drawn
-
-    def joined(self, other: Line) -> Line:
-        """Return a line through the values of both; those of the other where both have one."""
-        mine = ~np.isin(self.at, other.at)
-        at = np.concatenate([self.at[mine], other.at])
-        order = np.argsort(at)
-        return Line(at[order], np.concatenate([self.values[:, mine], other.values], axis=1)[:, order])
-
-
-@dataclass
-class Measures:
-    """Tokens of the rows that learned tokens cannot touch, and of the others, as lines.
-
-    Attributes:
-        others: by how many tokens of the base.
-        learned: of the touched rows, by how many learned tokens, for each number of the base's that was learned on.
-    """
-
-    others: Line
-    learned: dict[int, Line] = field(default_factory=dict)
-
-    def read(self, prefixes: NDArray[np.int64], room: int | NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return float64[n_rows, n]: with so many of the base, and as many learned tokens as there is room for."""
-        n_learned = np.maximum(room - prefixes, 0)
-        cuts = np.array(sorted(self.learned), np.int64)
-        above = np.clip(np.searchsorted(cuts, prefixes), 1, cuts.size - 1) if cuts.size > 1 else 0 * prefixes
-        low, high = cuts[np.maximum(above - 1, 0)], cuts[above]
-        share = np.clip((prefixes - low) / np.maximum(high - low, 1), 0, 1)
-        values = self.others.read(prefixes)
-        for cut, line in self.learned.items():
-            weight = np.where(high == cut, share, 0.0) + np.where((low == cut) & (low < high), 1 - share, 0.0)
-            weight = weight if cuts.size > 1 else np.ones(prefixes.size)
-            used = np.flatnonzero(weight)
-            values[:, used] += line.read(n_learned[used]) * weight[used]
-        return values
-
-
 @dataclass
 class Ground:
     """What is known.
@@ -117,14 +62,15 @@ class Ground:
         source: the counts to learn from that matter.
         script: the script of the learned tokens.
         min_count: the least count of a learned token.
-        top: the largest number of ranks that is asked about.
         groups: the languages.
         shares: float64[1 + n_groups, n_slices]: makes tokens a byte of the mixture, and of each language, out of tokens.
+        kin: the tokens of the base that learned ones depend on.
         touched: the rows that learned tokens may touch: one table, or one a fold.
         others: the other rows, likewise.
         rates: tokens a byte of the mixture and of each language.
         folds: tokens of each slice of each fold, slice by slice; None without folds.
         fold_bytes: float64[n_folds, n_slices].
+        misses: for each number learned on between two others, the share by which its rate was filled in too high before.
     """
 
     base: Vocabulary
@@ -132,14 +78,15 @@ class Ground:
     source: CountsTable
     script: str | None
     min_count: int
-    top: int
     groups: tuple[str, ...]
     shares: NDArray[np.float64]
+    kin: frozenset[bytes]
     touched: Sequence[CountsTable]
     others: Sequence[CountsTable]
     rates: Measures
     folds: Measures | None
     fold_bytes: NDArray[np.float64]
+    misses: dict[int, float] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -150,34 +97,34 @@ class Ground:
         usage: Usage | None,
         script: str | None,
         min_count: int,
-        top: int,
     ) -> Ground:
-        """Measure the rows that learned tokens cannot touch, with every prefix of the base."""
+        """Measure what learned tokens do not change, with every prefix of the base."""
         groups, shares = _shares(table, weights)
         tables = folds_apart(table) if table.folds else [unfolded(table)]
-        touched = [np.ones(len(each), np.bool_) if script is None else _touched(each, script) for each in tables]
-        none = Line(np.zeros(1, np.int64), np.zeros((0, 1)))
+        beginnings = np.ones(1 << 16, np.bool_) if script is None else leads(script)
+        touched = [touched_by(each, beginnings) for each in tables]
+        kin = frozenset(base.tokens if script is None else kin_of(base.tokens, script))
+        scale = _depths(base, usage), _n_kin(base, kin, usage)
         ground = Ground(
             base,
             usage,
-            source if script is None else _rows(source, _with_script(source, script)),
+            added_up(source if script is None else of_rows(source, with_script(source, script))),
             script,
             min_count,
-            top,
             groups,
             shares,
-            [_rows(each, wanted) for each, wanted in zip(tables, touched, strict=True)],
-            [_rows(each, ~wanted) for each, wanted in zip(tables, touched, strict=True)],
-            Measures(none),
-            Measures(none) if table.folds else None,
+            kin,
+            [of_rows(each, wanted) for each, wanted in zip(tables, touched, strict=True)],
+            [of_rows(each, ~wanted) for each, wanted in zip(tables, touched, strict=True)],
+            Measures(*scale),
+            Measures(*scale) if table.folds else None,
             np.array([[part.bytes for part in each.slices] for each in tables], np.float64),
         )
         if usage is None:
-            ground._measure_others(base, np.arange(len(base.tokens) + 1))
+            ground._measure_alone(base)
         else:
-            cuts = sorted({*range(LEAST_CUT, base.n_ranks, _USAGE_STEP), base.n_ranks})
-            for number, cut in enumerate(cuts):
-                ground._measure_others(usage.vocabulary(cut), np.array([cut]), anew=number == 0)
+            for cut in sorted({*range(LEAST_CUT, base.n_ranks, _USAGE_STEP), base.n_ranks}):
+                ground._measure_alone(usage.vocabulary(cut))
         return ground
 
     @property
@@ -185,40 +132,64 @@ class Ground:
         """The numbers of the base's tokens that were learned on, ascending."""
         return sorted(self.rates.learned)
 
-    def learn_on(self, cut: int) -> None:
-        """Learn as many tokens on a number of the base's as may be asked about or as the counts support; measure them all."""
-        start = select(self.base, cut).vocabulary if self.usage is None else self.usage.vocabulary(cut)
+    def learned_for(self, room: int) -> list[int]:
+        """Return the numbers learned on that have a place in a room, with as many learned tokens as it has room for."""
+        known = np.array([cut for cut in self.known if cut <= room], np.int64)
+        low, _ = self.rates.sides(known, room)
+        learned: list[int] = known[low == known].tolist()
+        return learned
+
+    def most_learned(self, prefix: int) -> int:
+        """Return how many tokens the counts support, as far as that is known: as on the nearest that was learned on."""
+        near = min(self.known, key=lambda cut: (abs(cut - prefix), cut))
+        return self.rates.learned[near].last if near in self.rates.ended else int(np.iinfo(np.int64).max)
+
+    def start(self, cut: int) -> Vocabulary:
+        """Return so many tokens of the base as a vocabulary."""
         if self.usage is not None:
-            self._measure_others(start, np.array([cut]), anew=False)
-        whole, wanted = start, self.top - cut
+            return self.usage.vocabulary(cut)
+        if all(len(token) == 1 for token in self.base.tokens[:LEAST_CUT]):  # the base is closed: so is its prefix
+            return replace(self.base, name=f"{self.base.name}-{cut}", tokens=self.base.tokens[:cut], segments=())
+        return select(self.base, cut).vocabulary
+
+    def learn_on(self, cut: int, wanted: int, room: int | None = None) -> None:
+        """Learn so many tokens, or as many as the counts support, on a number of the base's; measure them all.
+
+        Where it was filled in before, with the learned tokens of a room, note how wrong.
+        """
+        start = whole = self.start(cut)
         if wanted > 0:
             learned = learn(self.source, start, wanted, script=self.script, min_count=self.min_count, exact=False)
             whole = replace(start, tokens=start.tokens + learned.tokens, segments=())
-        at = np.arange(len(whole.tokens) - cut + 1)
-        rates, folds = self._lines(whole, self.touched, at, cut)
-        self.rates.learned[cut] = rates
-        if self.folds is not None:
-            self.folds.learned[cut] = folds
+        filled_in = 0.0
+        if room is not None and self.known and self.known[0] < cut < self.known[-1] and cut not in self.known:
+            filled_in = self.rate(cut, room)
+        if self.usage is not None:
+            self._measure_alone(start)
+        related = np.array([token in self.kin for token in start.tokens] + [True] * (len(whole.tokens) - cut))
+        rates, folds = _lines(
+            _measured(whole, related, self.touched), cut, np.arange(len(whole.tokens) - cut + 1), self.shares
+        )
+        ended = {cut} if len(whole.tokens) - cut < wanted else set()
+        for measures, line in ((self.rates, rates), (self.folds, folds)):
+            if measures is not None:
+                measures.learned[cut] = line
+                measures.ended |= ended
+        if filled_in and room is not None:
+            self.misses[cut] = filled_in / self.rate(cut, room) - 1
 
-    def _measure_others(self, vocabulary: Vocabulary, at: NDArray[np.int64], *, anew: bool = True) -> None:
-        """Measure the rows that learned tokens cannot touch with a vocabulary: its whole, or all its prefixes."""
-        rates, folds = self._lines(vocabulary, self.others, at, 0 if at.size > 1 else len(vocabulary.tokens))
-        self.rates.others = rates if anew else self.rates.others.joined(rates)
+    def _measure_alone(self, vocabulary: Vocabulary) -> None:
+        """Measure what learned tokens do not change: with each prefix of the base, or with so many by usage."""
+        related = np.array([token in self.kin for token in vocabulary.tokens])
+        measured = _measured(vocabulary, ~related, self.touched, self.others)
+        n_tokens = len(vocabulary.tokens)
+        if self.usage is None:
+            rates, folds = _lines(measured, 0, np.arange(n_tokens + 1), self.shares)
+        else:
+            rates, folds = _lines(measured, n_tokens, self.rates.depths[[n_tokens]], self.shares)
+        self.rates.measure_alone(rates)
         if self.folds is not None:
-            self.folds.others = folds if anew else self.folds.others.joined(folds)
-
-    def _lines(
-        self, vocabulary: Vocabulary, tables: Sequence[CountsTable], at: NDArray[np.int64], first: int
-    ) -> tuple[Line, Line]:
-        """Return the rates of some rows at the cuts from `first` on, called `at`, and the tokens of each fold at some."""
-        coarse = np.unique(np.append(np.arange(0, at.size, FOLD_STEP), at.size - 1))
-        total = np.zeros((self.shares.shape[1], at.size), np.int64)
-        apart = []
-        for table in tables:
-            tokens = curve(vocabulary, table).tokens[:, first:]
-            total += tokens
-            apart.append(tokens[:, coarse])
-        return Line(at, self.shares @ total), Line(at[coarse], np.concatenate(apart).astype(np.float64))
+            self.folds.measure_alone(folds)
 
     def read(self, prefixes: Sequence[int] | NDArray[np.int64], room: int) -> NDArray[np.float64]:
         """Return float64[1 + n_groups, n]: tokens a byte, with so many of the base and learned tokens in the rest of the room."""
@@ -229,14 +200,16 @@ class Ground:
         return float(self.read([prefix], room)[0, 0])
 
     def best(self, room: int) -> int:
-        """Return the prefix of the best split, drawn between those that were learned; of equals the smallest."""
+        """Return the prefix of the best split, filled in between those that were learned; of equals the smallest."""
         prefixes = self.prefixes(room)
         return int(prefixes[np.argmin(self.read(prefixes, room)[0])])
 
     def prefixes(self, room: int) -> NDArray[np.int64]:
-        """Return the numbers of the base's tokens from the lowest to the highest learned on that have a place in a room."""
-        lowest, highest = self.known[0], min(self.known[-1], room)
-        return np.arange(lowest, max(highest, lowest) + 1)
+        """Return the numbers of the base's tokens, ascending, between two learned on with as many tokens as the room has."""
+        numbers = np.arange(self.known[0], max(min(self.known[-1], room), self.known[0]) + 1)
+        low, high = self.rates.sides(numbers, room)
+        between = numbers[(low >= 0) & (high >= 0)]
+        return between if between.size else numbers[:1]
 
     def draws(self, prefixes: Sequence[int] | NDArray[np.int64], rooms: int | NDArray[np.int64]) -> NDArray[np.float64]:
         """Return float64[1 + n_groups, n_draws, n]: what `read` would be, had each draw of folds been all the text.
@@ -284,47 +257,83 @@ def _shares(
     return groups, shares
 
 
-def _touched(table: CountsTable, script: str) -> NDArray[np.bool_]:
-    """Tell for each row whether tokens of a script may be in it: whole characters, or their leading bytes, two or more."""
-    leads = np.zeros(1 << 16, np.bool_)
-    for code_point in np.flatnonzero(_members(script)).tolist():
-        if 0xD800 <= code_point < 0xE000:
-            continue
-        data = chr(code_point).encode()
-        if len(data) == 1:
-            leads[data[0] << 8 : (data[0] + 1) << 8] = True  # whatever follows
-        else:
-            leads[data[0] << 8 | data[1]] = True
-    pairs = table.data.astype(np.uint16) << 8
-    pairs[:-1] |= table.data[1:]
-    found = np.zeros(pairs.size + 1, np.int64)
-    np.cumsum(leads[pairs], out=found[1:])
-    return found[table.starts[1:]] > found[table.starts[:-1]]
+def _measured(
+    vocabulary: Vocabulary,
+    counted: NDArray[np.bool_],
+    tables: Sequence[CountsTable],
+    whole: Sequence[CountsTable] = (),
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield for each fold the bytes of each slice, and what each id merges there.
+
+    Of `tables`, it is what the counted ids merge. Where there are `whole` ones, all ids merge there, the bytes are theirs alone,
+    and what is merged in both is added up.
+    """
+    for number, table in enumerate(tables):
+        made = curve(vocabulary, table)
+        n_bytes, merges = made.n_bytes, made.merges
+        merges[:, ~counted] = 0
+        if whole:
+            other = curve(vocabulary, whole[number])
+            n_bytes = other.n_bytes
+            merges += other.merges
+        yield n_bytes, merges
 
 
-def _with_script(table: CountsTable, script: str) -> NDArray[np.bool_]:
-    """Tell for each row whether it holds a character of a script: the others teach nothing, and cost time."""
-    found = np.empty(len(table), np.int32)
-    count_members(table.data, table.starts, _members(script), found)
-    return found > 0
+def _lines(
+    measured: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    first: int,
+    at: NDArray[np.int64],
+    shares: NDArray[np.float64],
+) -> tuple[Line, Line]:
+    """Return the rates at the cuts from `first` on, and the tokens of each fold at some of them.
+
+    Args:
+        measured: for each fold int64[n_slices], the tokens with nothing merged, and int64[n_slices, n], what each id merges.
+        first: the lowest cut.
+        at: int64[n - first + 1], what the cuts are called on the lines.
+        shares: see `Ground`.
+    """
+    some = np.unique(np.append(np.arange(0, at.size, FOLD_STEP), at.size - 1))
+    apart = []
+    all_bytes = np.zeros(shares.shape[1], np.int64)
+    all_merges = np.zeros((shares.shape[1], first + at.size - 1), np.int64)
+    for n_bytes, merges in measured:
+        all_bytes += n_bytes
+        all_merges += merges
+        apart.append(_tokens_at(n_bytes, merges, first, some))
+    whole = _tokens_at(all_bytes, all_merges, first, np.arange(at.size))
+    return Line(at, shares @ whole), Line(at[some], np.concatenate(apart).astype(np.float64))
 
 
-def _members(script: str) -> NDArray[np.uint8]:
-    members: NDArray[np.uint8] = np.maximum.reduce([script_table(each.strip()) for each in script.split(",")])
-    return members
+def _tokens_at(
+    n_bytes: NDArray[np.int64], merges: NDArray[np.int64], first: int, steps: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return int64[n_slices, n]: the tokens at the cuts that lie so many above the first."""
+    tokens = np.empty((n_bytes.size, steps.size), np.int64)
+    tokens[:, 0] = n_bytes - merges[:, :first].sum(axis=1)
+    if steps.size > 1:
+        np.cumsum(np.add.reduceat(merges[:, first:], steps[:-1], axis=1), axis=1, out=tokens[:, 1:])
+        np.subtract(tokens[:, :1], tokens[:, 1:], out=tokens[:, 1:])
+    return tokens
 
 
-def _rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:
-    """Return some rows of a table; its slices and their totals stay."""
-    kept = np.flatnonzero(wanted)
-    starts = np.empty(kept.size + 1, np.int64)
-    data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
-    gather_strings(table.data, table.starts, kept, data, starts)
-    return replace(
-        table,
-        slice_ids=table.slice_ids[kept],
-        data=data,
-        starts=starts,
-        counts=table.counts[kept],
-        documents=table.documents[kept],
-    )
+def _n_kin(base: Vocabulary, kin: frozenset[bytes], usage: Usage | None) -> NDArray[np.int64]:
+    """Return how many of each number of the base's tokens are of `kin`, int64[n + 1]."""
+    related = np.array([token in kin for token in base.tokens])
+    before = np.zeros(related.size + 1, np.int64)
+    if usage is None:
+        np.cumsum(related, out=before[1:])
+    else:
+        before[:] = related.sum()
+        before[related.size - usage.taken.size : -1] -= np.cumsum(related[usage.taken])[::-1]
+    return before
+
+
+def _depths(base: Vocabulary, usage: Usage | None) -> NDArray[np.int64]:
+    """Return how far down the base each number of its tokens goes, int64[n + 1]: over ranks, or over the uses it takes in."""
+    depths = np.arange(len(base.tokens) + 1)
+    if usage is not None:
+        lowest = len(base.tokens) - usage.taken.size
+        depths[:lowest] -= usage.costs.sum()
+        depths[lowest:-1] -= np.cumsum(usage.costs)[::-1]
+    return depths

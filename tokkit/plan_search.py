@@ -1,4 +1,4 @@
-"""Where a plan learns: evenly spread at first, then around the best until it is bracketed, then beside it and the seed."""
+"""Where a plan learns: evenly spread at first, then where what is filled in is lowest, until that is known."""
 
 from __future__ import annotations
 
@@ -16,67 +16,98 @@ if TYPE_CHECKING:
 
 PREFIXES = 5
 WRONG_BY = 5_000
-MOST_LEARNINGS = PREFIXES + 8 + 3
-WINDOW = 1_000  # slots over which a margin is averaged, and between which the best is bracketed
-_NEAR = 250  # a split this near to one that was learned is not learned again
+WINDOW = (
+    1_000  # slots over which a margin is averaged, and between which the best is bracketed where any script is learned
+)
+_NEAR = 500  # a split this near to one that was learned is not learned again
+_ENOUGH = 1e-5  # a share of tokens that is not worth another learning
 _REFINEMENTS = 8
+MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 2
+_LEAST_PART = 2  # of a size of the ladder, the base is one part of so many at least, unless that turns out to be best
 
 
-def cuts(ground: Ground, most: int, room: int, seed: int) -> Iterator[int]:
-    """Yield what to learn on, each when all before it are known: evenly spread, around the best, beside it and the seed."""
-    yield from _first_cuts(min(len(ground.base.tokens), ground.top), seed)
+def cuts(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: int) -> Iterator[tuple[int, int]]:
+    """Yield what to learn on and how many tokens, each when all before it are known.
+
+    Evenly spread first; then around the best split; then lower, where a size of the ladder is best at the lowest that has
+    as many learned tokens as it asks for.
+    """
+    first = _first_cuts(min(len(ground.base.tokens), max(room, *ladder, 0)), seed)
+    for below, cut in zip([first[0], *first[:-1]], first, strict=True):
+        spread = [max(0, room - below)]
+        for each in ladder:
+            lowest = min((other for other in first if other * _LEAST_PART >= each), default=first[-1])
+            spread.append(each - max(below, lowest) if cut >= lowest else 0)
+        yield cut, max(spread)
     for _ in range(_REFINEMENTS):
-        cut = _next_cut(ground, most, room)
-        if cut is None:
+        wanted = _next_cut(ground, most, room)
+        if wanted is None:
             break
-        yield cut
-    best = best_learned(ground, room)
-    wanted = [*beside(ground, best, most), *([seed - WINDOW] if seed in ground.known else [])]
-    for cut in wanted:
-        if LEAST_CUT <= cut <= most and cut not in ground.known:
-            yield cut
+        yield wanted, _asked(ground, wanted, room)
+    for each in ladder:
+        while ground.best(each) == (lowest := int(ground.prefixes(each)[0])) > LEAST_CUT:
+            below = max((cut for cut in ground.known if cut < lowest), default=max(LEAST_CUT, lowest // 2))
+            yield below, _asked(ground, below, each)
+
+
+def _asked(ground: Ground, cut: int, room: int) -> int:
+    """Return how many tokens to learn on a cut, so that all is known from the next lower one on."""
+    return room - max((other for other in ground.known if other < cut), default=cut)
 
 
 def _first_cuts(most: int, seed: int) -> list[int]:
-    """Return the prefixes to learn on at first: evenly spread, the seed in place of its neighbour."""
-    cuts = [max(LEAST_CUT, most * (number + 1) // PREFIXES) for number in range(PREFIXES)]
+    """Return the prefixes to learn on at first: evenly spread from two fifths on, the seed in place of its neighbour."""
+    cuts = [max(LEAST_CUT, most * (number + 1) // PREFIXES) for number in range(1, PREFIXES)]
     if LEAST_CUT <= seed <= most:
-        nearest = min(range(PREFIXES - 1), key=lambda number: abs(cuts[number] - seed))
+        nearest = min(range(len(cuts) - 1), key=lambda number: abs(cuts[number] - seed))
         cuts[nearest] = seed
     return sorted(set(cuts))
 
 
 def best_learned(ground: Ground, room: int) -> int:
     """Return the best of the splits that were learned; of equals the smallest."""
-    return min(ground.known, key=lambda cut: (ground.rate(cut, room), cut) if cut <= room else (np.inf, cut))
+    return min(ground.learned_for(room), key=lambda cut: (ground.rate(cut, room), cut))
 
 
 def neighbours(ground: Ground, room: int) -> tuple[int | None, int | None]:
     """Return the nearest learned on either side of the best."""
     best = best_learned(ground, room)
-    below = max((cut for cut in ground.known if cut < best), default=None)
-    above = min((cut for cut in ground.known if best < cut <= room), default=None)
+    below = max((cut for cut in ground.learned_for(room) if cut < best), default=None)
+    above = min((cut for cut in ground.learned_for(room) if cut > best), default=None)
     return below, above
 
 
 def _next_cut(ground: Ground, most: int, room: int) -> int | None:
-    """Return what to learn on next to find the best; None where it is bracketed, or its neighbours cannot be told apart."""
+    """Return what to learn on next to find the best; None where it is found, or its neighbours cannot be told apart."""
     best = best_learned(ground, room)
     below, above = neighbours(ground, room)
     if below is None:
         return max(LEAST_CUT, best // 2) if best - LEAST_CUT > WINDOW else None
     if above is None and most - best > _NEAR:
         return most
+    lowest = ground.best(room)
+    gain = 1 - ground.rate(lowest, room) / ground.rate(best, room)
+    if gain > _ENOUGH and all(abs(lowest - cut) > _NEAR for cut in ground.known):
+        return lowest
+    return None if ground.script is not None else _between(ground, most, room)
+
+
+def _between(ground: Ground, most: int, room: int) -> int | None:
+    """Return what to learn on next where what is filled in lies too high to say: it is lowest at what was learned."""
+    best = best_learned(ground, room)
+    below, above = neighbours(ground, room)
+    if below is None:
+        return None
     if above is not None:
         if _alike(ground, room, best, (below, above)):
             return None
         vertex = _vertex(*((cut, ground.rate(cut, room)) for cut in (below, best, above)))
-        if all(abs(vertex - cut) > max(_NEAR, WINDOW // 2) for cut in ground.known):
+        if all(abs(vertex - cut) > _NEAR for cut in ground.known):
             return vertex
     # Two draw nearer by turns: the wider side first, halfway or as near as the bracket is to be.
     sides = [(best - below, max(best - WINDOW, below + 1)), ((above or best) - best, min(best + WINDOW, most))]
     gap, cut = max(sides, key=lambda side: side[0])
-    return cut if gap > WINDOW + _NEAR else None
+    return cut if gap > WINDOW + _NEAR // 2 else None
 
 
 def _vertex(*points: tuple[int, float]) -> int:

@@ -116,11 +116,13 @@ class Usage:
     Attributes:
         base: the base.
         taken: int64[n], ranks, the first taken away first.
+        costs: int64[n], the uses of each when it was taken away, which fell to its parts.
         options: how the uses were weighed, for the provenance.
     """
 
     base: Vocabulary
     taken: NDArray[np.int64]
+    costs: NDArray[np.int64]
     options: Mapping[str, Any]
 
     def selection(self, size: int, name: str | None = None) -> Selection:
@@ -158,14 +160,14 @@ def order_by_usage(
     fixed = np.array([len(token) <= 1 for token in base.tokens])
     fixed[:protect_prefix] = True
     uses = sum(factor * row for factor, row in zip(factors, final_uses(base, table), strict=True))
-    taken = _take_leaves(base, fixed, uses, least, min_uses * max(factors))
+    taken, costs = _take_leaves(base, fixed, uses, least, min_uses * max(factors))
     options = {
         "counts": _fingerprint(table),
         "factors": {part.name: factor for part, factor in zip(table.slices, factors, strict=True)} if weights else None,
         "protect_prefix": protect_prefix,
         "min_uses": min_uses,
     }
-    return Usage(base, taken, {option: value for option, value in options.items() if value})
+    return Usage(base, taken, costs, {option: value for option, value in options.items() if value})
 
 
 def is_selection(vocabulary: Vocabulary, base: Vocabulary, kept: int) -> bool:
@@ -217,8 +219,8 @@ def _factors(slices: Sequence[Slice], weights: Mapping[tuple[str, str], float] |
 
 def _take_leaves(
     base: Vocabulary, fixed: NDArray[np.bool_], uses: NDArray[np.int64], left: int, floor: int
-) -> NDArray[np.int64]:
-    """Take away the cheapest leaf until `left` tokens are kept, and return them; the uses of each fall to its parts."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Take away the cheapest leaf until `left` tokens are kept; return them with their uses, which fall to their parts."""
     parts = merge_parts(base)
     kept = np.array([len(token) > 0 for token in base.tokens])
     wholes = np.zeros(kept.size, np.int64)  # of how many kept tokens each is a part
@@ -244,7 +246,7 @@ def _take_leaves(
             above[part] -= 1
             if above[part] == 0 and not fixed[part]:
                 heapq.heappush(leaves, (max(cost[part], floor), -part))
-    return np.array(taken, np.int64)
+    return np.array(taken, np.int64), np.array([cost[rank] for rank in taken], np.int64)
 
 
 def _selection(

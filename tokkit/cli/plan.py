@@ -45,9 +45,10 @@ def run(
     save on each side, the cost of being wrong by 5,000, and the same question
     for 64, 96, 128 and 160 thousand; with intervals where the table of --on was
     counted with --folds. --by usage keeps the tokens of the base that the counts
-    to learn from need, not its first. -o writes it as a recipe. Costs learning 8
-    to 16 times and measuring what came out, folds a third more: two minutes of
-    one core and 1.3 GB for 66 MB to learn from and 31 MB in folds to measure on.
+    to learn from need, not its first. -o writes it as a recipe. Learns on four
+    to seven sizes of the base and fills in the others, which it says how far to
+    trust: half a minute of one core and 1.3 GB for 66 MB to learn from and 32 MB
+    in folds to measure on.
 
     Example:
       tokkit plan --on heldout.parquet --learn-from zh.parquet --size 92544 -o plan.toml

@@ -28,11 +28,11 @@ def show(plan: Plan) -> None:
             for each in plan.wrong
         ]
         table.show(("slots", "bytes/token", *_change_columns(sure=sure)), rows)
-    data.text("\nthe frontier of this size (* learned; the others are drawn between those, a little too low)\n")
+    data.text("\nthe frontier of this size (* learned; the others are filled in between those)\n")
     rows = [[*_sizes(each), _ratio(each), *_changes(each, sure=sure)] for each in plan.frontier]
     table.show(("base", "learned", "bytes/token", *_change_columns(sure=sure)), rows, left=0)
     if plan.ladder:
-        data.text("\nthe best split of other sizes, drawn between the same (* learned)\n")
+        data.text("\nthe best split of other sizes, filled in between the same (* learned)\n")
         rows = [
             [f"{size:,}", *_sizes(each), _ratio(each), *([_span(each.interval, ".4f")] if sure else [])]
             for size, each in plan.ladder.items()
@@ -58,6 +58,7 @@ def show_json(plan: Plan) -> None:
             "best": _document(plan.best),
             "best_interval": plan.best_interval,
             "bracket": plan.bracket,
+            "missed": plan.missed,
             "seed": None if plan.seed is None else _document(plan.seed),
             "best_margin": vars(plan.best_margin),
             "seed_margin": None if plan.seed_margin is None else vars(plan.seed_margin),
@@ -77,7 +78,9 @@ def _head(plan: Plan) -> list[str]:
     of = f"{plan.base} by usage" if plan.by == "usage" else plan.base
     lines.append(f"{best.prefix:,} of {of} + {best.learned:,} learned + {plan.spares:,} spares = {plan.n_vocab:,}")
     low, high = plan.bracket
-    lines.append(f"learned on {len(plan.learned_on)} sizes of the base; the best is between {low:,} and {high:,}")
+    lines.append(f"learned on {len(plan.learned_on)} sizes of the base, next to the best {low:,} and {high:,}")
+    if plan.missed is not None:
+        lines.append(f"what was filled in before it was learned was off by {100 * plan.missed:.3f} % at most")
     if plan.best_interval:
         low, high = plan.best_interval
         lines.append(f"in 95 of 100 draws of {plan.folds} folds of the documents it is between {low:,} and {high:,}")

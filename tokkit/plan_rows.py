@@ -1,0 +1,95 @@
+"""Which rows of counts tables, and which tokens of a base, have to do with learned tokens of a script."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokkit.counts_table import Slice, SliceCounts, merged_rows, table_of
+from tokkit.kernels.scripts import count_members
+from tokkit.kernels.sort import gather_strings
+from tokkit.unicode import script_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tokkit.counts_table import CountsTable
+
+
+def kin_of(tokens: Sequence[bytes], script: str) -> list[bytes]:
+    """Return the tokens that learned ones of a script depend on: with a character of it, or a broken one."""
+    members = _members(script)
+    of_ascii = members[:128].any()
+    found = []
+    for token in tokens:
+        if token.isascii() and not of_ascii:
+            continue
+        try:
+            text = token.decode()
+        except UnicodeDecodeError:
+            found.append(token)
+        else:
+            if any(members[ord(character)] for character in text):
+                found.append(token)
+    return found
+
+
+def leads(script: str) -> NDArray[np.bool_]:
+    """Tell of two bytes, the first one times 256 and the second, whether a token of a script may begin with them."""
+    leads = np.zeros(1 << 16, np.bool_)
+    for code_point in np.flatnonzero(_members(script)).tolist():
+        if 0xD800 <= code_point < 0xE000:
+            continue
+        data = chr(code_point).encode()
+        if len(data) == 1:
+            leads[data[0] << 8 : (data[0] + 1) << 8] = True  # whatever follows
+        else:
+            leads[data[0] << 8 | data[1]] = True
+    return leads
+
+
+def touched_by(table: CountsTable, leads: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell for each row whether learned tokens may be in it: whether it has two bytes that one may begin with."""
+    pairs = table.data.astype(np.uint16) << 8
+    pairs[:-1] |= table.data[1:]
+    found = np.zeros(pairs.size + 1, np.int64)
+    np.cumsum(leads[pairs], out=found[1:])
+    return found[table.starts[1:]] > found[table.starts[:-1]]
+
+
+def with_script(table: CountsTable, script: str) -> NDArray[np.bool_]:
+    """Tell for each row whether it holds a character of a script: the others teach nothing, and cost time."""
+    found = np.empty(len(table), np.int32)
+    count_members(table.data, table.starts, _members(script), found)
+    return found > 0
+
+
+def of_rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:
+    """Return some rows of a table; its slices and their totals stay."""
+    kept = np.flatnonzero(wanted)
+    starts = np.empty(kept.size + 1, np.int64)
+    data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
+    gather_strings(table.data, table.starts, kept, data, starts)
+    return replace(
+        table,
+        slice_ids=table.slice_ids[kept],
+        data=data,
+        starts=starts,
+        counts=table.counts[kept],
+        documents=table.documents[kept],
+    )
+
+
+def added_up(table: CountsTable) -> CountsTable:
+    """Return a table with its slices added up to one, which is what is learned from, again and again."""
+    part = SliceCounts(Slice("all", "all", 0, 0, 0), merged_rows(table))
+    return table_of([part], table.pattern, table.provenance)
+
+
+def _members(script: str) -> NDArray[np.uint8]:
+    members: NDArray[np.uint8] = np.maximum.reduce([script_table(each.strip()) for each in script.split(",")])
+    return members
