@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from tokkit import corpus_blocks, counts_spill, learn_memory
 from tokkit.cli.app import main
 from tokkit.corpus import Labels, find
+from tokkit.corpus_processes import workers_on
 from tokkit.counts import count, count_texts, count_to_file, load, save
 from tokkit.counts_spill import jobs_within, scratch_folder
 from tokkit.errors import InputError, TokkitError
@@ -102,6 +104,43 @@ def test_parts_of_a_corpus_make_the_same_bytes(folder, tmp_path, options):
     save(count(files, FIELDS, **options).table, tmp_path / "whole.parquet")
     count_to_file(tmp_path / "tight.parquet", files, FIELDS, memory=tight(1), **options)
     assert (tmp_path / "tight.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("options", [{"jobs": 2}, {"jobs": 2, "folds": 3}, {"folds": 3}, {"max_bytes": 300_000}])
+def test_slices_that_are_written_while_others_are_sorted_make_the_same_bytes(folder, tmp_path, options):
+    """Both processes have rows of the same slices here, since the labels are in the text."""
+    files = find(folder, FIELDS)
+    save(count(files, FIELDS, on_error="skip", **(options | {"jobs": 1})).table, tmp_path / "whole.parquet")
+    count_to_file(tmp_path / "written.parquet", files, FIELDS, on_error="skip", **options)
+    assert (tmp_path / "written.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A task whose processes answer once and then fail."""
+
+    def begin(self) -> list[int]:
+        return []
+
+    def take(self, block, state) -> None:
+        state.append(len(block.data))
+
+    def finish(self, state) -> int:
+        return len(state)
+
+    def answer(self, request, state):
+        assert state
+        yield request
+        raise InputError(f"cannot answer {request}")
+
+
+def test_what_a_process_meets_while_it_answers_is_raised(folder):
+    with workers_on(find(folder, FIELDS), Failing(), 2) as workers:
+        assert sum(worker.result for worker in workers) == 5
+        answers = [worker.ask("this") for worker in workers]
+        assert [next(each) for each in answers] == ["this", "this"]
+        with pytest.raises(InputError, match="cannot answer this"):
+            next(answers[0])
 
 
 @pytest.mark.usefixtures("_small")

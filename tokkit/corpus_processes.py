@@ -1,14 +1,19 @@
 """Read a corpus once for a task, in one process or several: one reads and deals blocks out, the others work on them.
 
 blocks of files ─ _Dealer ─▶ pipes ─ _work: Task.take ... Task.finish ─▶ one result a process
+a request ─ pipe ─ Answering.answer ─▶ answers, which wait in a queue until they are looked at
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import queue
 import signal
+import threading
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +40,24 @@ class Task(Protocol):
         """Return the result of a process."""
 
 
+class Answering(Task, Protocol):
+    """A task whose processes, when all have finished, tell more piece by piece."""
+
+    def answer(self, request: Any, state: Any) -> Iterator[Any]:
+        """Yield what a process has to say to a request."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that has finished: its result, and `ask`, which sends a request, once, and returns the answers.
+
+    The process works on the next answers while one is looked at, as far ahead as it gets.
+    """
+
+    result: Any
+    ask: Callable[[Any], Iterator[Any]]
+
+
 def work_on(
     files: Sequence[CorpusFile], task: Task, jobs: int, advance: Callable[[int], None] | None = None
 ) -> list[Any]:
@@ -49,8 +72,19 @@ def work_on(
     Raises:
         TokkitError: what a process met, or that one was killed; none is left running.
     """
+    with workers_on(files, task, jobs, advance) as workers:
+        return [worker.result for worker in workers]
+
+
+@contextmanager
+def workers_on(
+    files: Sequence[CorpusFile], task: Task | Answering, jobs: int, advance: Callable[[int], None] | None = None
+) -> Iterator[list[Worker]]:
+    """Read files once for a task, and yield the processes that did, which end with the context; else as `work_on`."""
     if jobs > 1:
-        return _in_processes(files, task, jobs, advance)
+        with _processes(task, jobs) as pipes:
+            yield _in_processes(files, pipes, advance)
+        return
     state = task.begin()
     done = 0
     for file in files:
@@ -59,7 +93,7 @@ def work_on(
             if advance:
                 advance(done + block.position)
         done += file.size or 0
-    return [task.finish(state)]
+    yield [Worker(task.finish(state), lambda request: task.answer(request, state))]  # type: ignore[union-attr]
 
 
 @dataclass
@@ -109,9 +143,9 @@ class _Dealer:
         return self.done + sum(stream.position for stream in self.streams.values())
 
 
-def _in_processes(
-    files: Sequence[CorpusFile], task: Task, jobs: int, advance: Callable[[int], None] | None
-) -> list[Any]:
+@contextmanager
+def _processes(task: Task, jobs: int) -> Iterator[list[Connection]]:
+    """Start processes for a task and yield the pipe to each; none is left running, however the context ends."""
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     processes = []
@@ -122,25 +156,55 @@ def _in_processes(
         theirs.close()
         pipes.append(ours)
         processes.append(process)
-    dealer = _Dealer(deque(sorted(files, key=lambda file: -(file.size or 1 << 62))))
     try:
-        asking = list(pipes)
-        while asking:
-            ready = wait(asking)
-            pipe = next(each for each in asking if each in ready)
-            _receive(pipe)
-            block = dealer.next_block(pipe)
-            _send(pipe, block)
-            if block is None:
-                asking.remove(pipe)
-            if advance:
-                advance(dealer.position)
-        return [_receive(pipe) for pipe in pipes]
+        yield pipes
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
             process.join()
+
+
+def _in_processes(
+    files: Sequence[CorpusFile], pipes: Sequence[Connection], advance: Callable[[int], None] | None
+) -> list[Worker]:
+    dealer = _Dealer(deque(sorted(files, key=lambda file: -(file.size or 1 << 62))))
+    asking = list(pipes)
+    while asking:
+        ready = wait(asking)
+        pipe = next(each for each in asking if each in ready)
+        _receive(pipe)
+        block = dealer.next_block(pipe)
+        _send(pipe, block)
+        if block is None:
+            asking.remove(pipe)
+        if advance:
+            advance(dealer.position)
+    return [Worker(_receive(pipe), partial(_ask, pipe)) for pipe in pipes]
+
+
+def _ask(pipe: Connection, request: Any) -> Iterator[Any]:
+    """Send a request now, and return an iterator over the answers, which a thread receives as they come."""
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def receive() -> None:
+        try:
+            while (answer := _receive(pipe)) is not None:
+                answers.put(answer)
+            answers.put(None)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the one who looks at the answers is to raise it
+            answers.put(error)
+
+    _send(pipe, request)
+    threading.Thread(target=receive, daemon=True).start()
+    return _raising(iter(answers.get, None))
+
+
+def _raising(answers: Iterator[Any]) -> Iterator[Any]:
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+        yield answer
 
 
 def _receive(pipe: Connection) -> Any:
@@ -168,7 +232,7 @@ def _killed() -> TokkitError:
 
 
 def _work(pipe: Connection, task: Task) -> None:
-    """Work on blocks until None comes, then send the result: the other side of `_in_processes`."""
+    """Work on blocks until None comes, send the result, then answers to a request: the other side of `_in_processes`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
     try:
         state = task.begin()
@@ -177,5 +241,9 @@ def _work(pipe: Connection, task: Task) -> None:
             task.take(block, state)
             pipe.send("ready")
         pipe.send(task.finish(state))
+        if (request := pipe.recv()) is not None:
+            for answer in task.answer(request, state):  # type: ignore[attr-defined]
+                pipe.send(answer)
+            pipe.send(None)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to raise it
         pipe.send(error)

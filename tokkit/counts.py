@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tokkit
-from tokkit.corpus_processes import work_on
+from tokkit.corpus_processes import Worker, workers_on
 from tokkit.counts_file import Contents, is_counts_table, load, save, write
 from tokkit.counts_folds import require_folds, unfolded
 from tokkit.counts_processes import Job, count_up_to
@@ -20,19 +20,20 @@ from tokkit.counts_table import (
     Counter,
     CountsTable,
     Slice,
+    added_rows,
     added_up,
     parts_of,
     slices_of,
     table_of,
 )
+from tokkit.counts_weights import reweight, slice_weights
 from tokkit.dedup import METHOD, Signer, find_duplicates
 from tokkit.errors import InputError, MismatchError
 from tokkit.files import sha256_of
-from tokkit.kernels.sort import gather_strings
 from tokkit.pretokenize import pattern_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tokkit.corpus import CorpusFile, Labels, OnError
     from tokkit.counts_processes import Part
@@ -140,84 +141,6 @@ def combine(tables: Sequence[CountsTable]) -> CountsTable:
     return table_of(added_up(parts), tables[0].pattern, provenance, folds)
 
 
-def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
-    """Return a table in which each slice has the share of the bytes that `weights` gives it.
-
-    Each slice's counts, documents and totals are multiplied by one whole number, so that the table stays exact and linear:
-    the slice with the smallest factor by 100, the others in proportion, which holds the shares to half a per cent. A slice
-    with weight 0 is left out. Folds are added up.
-
-    Args:
-        table: the table.
-        weights: slice name (`language-domain`), or a name with `*`, to a share; they need not add up to one. What a name
-            with `*` stands for shares its weight by bytes.
-
-    Raises:
-        InputError: a slice without a weight, a name that fits no slice, a negative weight, or nothing left.
-    """
-    table = unfolded(table)
-    shares = slice_weights(table.slices, weights)
-    ratios = {part.key: shares[part.key] / part.bytes for part in table.slices if shares[part.key] > 0 and part.bytes}
-    if not ratios:
-        raise InputError("the weights leave nothing of the counts table")
-    least = min(ratios.values())
-    factors = [round(100 * ratios[part.key] / least) if part.key in ratios else 0 for part in table.slices]
-    row_factors = np.array(factors, np.int64)[table.slice_ids]
-    kept = np.flatnonzero(row_factors)
-    new_ids = np.cumsum([factor > 0 for factor in factors]) - 1
-    starts = np.empty(kept.size + 1, np.int64)
-    data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
-    gather_strings(table.data, table.starts, kept, data, starts)
-    return CountsTable(
-        table.pattern,
-        tuple(
-            replace(
-                part, documents=part.documents * factor, characters=part.characters * factor, bytes=part.bytes * factor
-            )
-            for part, factor in zip(table.slices, factors, strict=True)
-            if factor
-        ),
-        new_ids[table.slice_ids[kept]].astype(np.int32),
-        data,
-        starts,
-        table.counts[kept] * row_factors[kept],
-        table.documents[kept] * row_factors[kept],
-        {"step": "reweight", "weights": dict(sorted(weights.items())), "table": dict(table.provenance)},
-    )
-
-
-def slice_weights(slices: Sequence[Slice], weights: Mapping[str, float]) -> dict[tuple[str, str], float]:
-    """Return each slice's share of a mixture (they add up to one); see `reweight`.
-
-    Raises:
-        InputError: a slice without a weight, a name that fits no slice, or a negative weight.
-
-    Example:
-        >>> slices = [Slice("en", "web", 1, 100, 100), Slice("zh", "law", 1, 40, 100), Slice("zh", "web", 1, 100, 300)]
-        >>> slice_weights(slices, {"en-web": 2, "zh-*": 2})
-        {('en', 'web'): 0.5, ('zh', 'law'): 0.125, ('zh', 'web'): 0.375}
-    """
-    named = {part.name: part for part in slices}
-    shares: dict[tuple[str, str], float] = {}
-    patterns = sorted(weights, key=lambda name: ("*" in name, -len(name), name))  # exact names first, then the longest
-    for name in patterns:
-        if weights[name] < 0:
-            raise InputError(f"weight of {name} is negative: {weights[name]}")
-        fitting = [part for known, part in named.items() if part.key not in shares and fnmatchcase(known, name)]
-        if not fitting and "*" not in name:
-            raise InputError(f"weights name a slice that the counts do not have: {name}", f"slices: {', '.join(named)}")
-        total = sum(part.bytes for part in fitting)
-        for part in fitting:
-            shares[part.key] = weights[name] * (part.bytes / total if total else 1 / len(fitting))
-    missing = [name for name, part in named.items() if part.key not in shares]
-    if missing:
-        raise InputError(f"no weight for slice {', '.join(missing)}", 'give it one, or everything else none: "*" = 0')
-    whole = sum(shares.values())
-    if whole <= 0:
-        raise InputError("the weights are all zero")
-    return {part.key: shares[part.key] / whole for part in slices}
-
-
 def count(
     files: Sequence[CorpusFile],
     labels: Labels | None = None,
@@ -266,7 +189,7 @@ def count_to_file(
     files: Sequence[CorpusFile],
     labels: Labels | None = None,
     *,
-    memory: int,
+    memory: int | None = None,
     pattern: str = "cl100k_base",
     jobs: int = 1,
     on_error: OnError = "stop",
@@ -277,15 +200,16 @@ def count_to_file(
     detect_language: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> CountedFile:
-    """Count the pretokens of a corpus into a file, in no more than `memory`; the bytes are those of `count` and `save`.
+    """Count the pretokens of a corpus into a file; the bytes are those of `count` and `save`, for any memory and jobs.
 
-    What has no room is written to a folder in $TMPDIR, or else beside `path`, about 50 bytes a row of each run, and merged.
+    With `memory`, what has no room is written to a folder in $TMPDIR, or else beside `path`, about 50 bytes a row of each
+    run, and merged.
 
     Args:
         path: the file to write.
         files: as for `count`, like all others but these two.
         labels: as for `count`.
-        memory: bytes that all processes may take together: each its own `tokkit.counts_spill.PROCESS_BYTES`, and their
+        memory: None, or bytes that all processes may take together: each its own `tokkit.counts_spill.PROCESS_BYTES`, and their
             counters what is left. On top come documents larger than a block, and what `dedup` holds.
         pattern: as for `count`.
         jobs: as for `count`; with 0, no more than the memory has room for.
@@ -302,10 +226,12 @@ def count_to_file(
         CorpusError: as `count`.
     """
     number = 1 if max_bytes is not None else jobs or _jobs_for(files, dedup=dedup)
+    job = Job(labels, pattern_of(pattern), on_error, sample, folds, detect_language, rows_later=True)
+    if memory is None:
+        return _count_and_write(path, files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
     number = jobs_within(memory, number, fewer=jobs == 0)
     with scratch_folder(path) as folder:
-        spill = Spill(folder, room_of(memory, number))
-        job = Job(labels, pattern_of(pattern), on_error, sample, folds, detect_language, spill=spill)
+        job = replace(job, rows_later=False, spill=Spill(folder, room_of(memory, number)))
         parts, duplicates = _parts(files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
         totals = [part.totals for part in added_up([each for part in parts for each in part.slices])]
         keys = [(part.fold or 0, *part.key) for part in totals]
@@ -322,6 +248,40 @@ def count_to_file(
     return CountedFile(contents, _skipped(parts), duplicates, labelled)
 
 
+def _count_and_write(
+    path: str | Path,
+    files: Sequence[CorpusFile],
+    job: Job,
+    jobs: int,
+    *,
+    dedup: bool,
+    max_bytes: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> CountedFile:
+    """Count into a file whose first slices are written while processes still sort the last ones."""
+    with _workers(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress) as (workers, duplicates):
+        parts: list[Part] = [worker.result for worker in workers]
+        totals = [part.totals for part in added_up([each for part in parts for each in part.slices])]
+        keys = [(part.fold or 0, *part.key) for part in totals]
+        owners = {key: [number for number, part in enumerate(parts) if key in part.n_rows] for key in keys}
+        # What several processes have comes first: how many rows it makes together stands at the beginning of the file.
+        shared = [key for key in keys if len(owners[key]) > 1]
+        rows = [
+            worker.ask(
+                [key for key in [*shared, *(each for each in keys if each not in shared)] if number in owners[key]]
+            )
+            for number, worker in enumerate(workers)
+        ]
+        joined = {key: added_rows([next(rows[number]) for number in owners[key]]) for key in shared}
+        n_rows = [joined[key].counts.size if key in joined else parts[owners[key][0]].n_rows[key] for key in keys]
+        provenance = _provenance(files, job, parts, max_bytes, duplicates)
+        contents = Contents(job.pattern, tuple(totals), tuple(n_rows), provenance, job.folds)
+        pieces = (joined.pop(key) if key in joined else next(rows[owners[key][0]]) for key in keys)
+        write(contents, enumerate(pieces), path)
+    labelled = _labelled([part.labelled for part in parts]) if job.detect_language else None
+    return CountedFile(contents, _skipped(parts), duplicates, labelled)
+
+
 def _parts(
     files: Sequence[CorpusFile],
     job: Job,
@@ -332,6 +292,21 @@ def _parts(
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[Part], Duplicates | None]:
     """Return what each process counted, and the near-duplicates where they are looked for."""
+    with _workers(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress) as (workers, duplicates):
+        return [worker.result for worker in workers], duplicates
+
+
+@contextmanager
+def _workers(
+    files: Sequence[CorpusFile],
+    job: Job,
+    jobs: int,
+    *,
+    dedup: bool,
+    max_bytes: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[list[Worker], Duplicates | None]]:
+    """Yield the processes that have counted, and the near-duplicates where they are looked for."""
     require_folds(job.folds)
     total = _stored(files)
     jobs = jobs or _jobs_for(files, dedup=dedup)
@@ -343,9 +318,12 @@ def _parts(
         duplicates = find_duplicates(files, signer, jobs=jobs, max_bytes=max_bytes, advance=advance)
         job = replace(job, duplicates=duplicates)
     if max_bytes is not None:
-        return [count_up_to(files, job, max_bytes)], duplicates
+        state = count_up_to(files, job, max_bytes)
+        yield [Worker(job.finish(state), lambda keys: job.answer(keys, state))], duplicates
+        return
     second = None if progress is None else lambda done: progress((passes - 1) * total + done, passes * total)
-    return work_on(files, job, jobs, second), duplicates
+    with workers_on(files, job, jobs, second) as workers:
+        yield workers, duplicates
 
 
 def _stored(files: Sequence[CorpusFile]) -> int:

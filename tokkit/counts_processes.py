@@ -12,12 +12,12 @@ from tokkit import corpus
 from tokkit.corpus_blocks import sample_key
 from tokkit.counts_folds import dealt
 from tokkit.counts_spill import Spiller
-from tokkit.counts_table import Counters, SliceCounts, count_batch, slices_of
+from tokkit.counts_table import Counters, Rows, SliceCounts, count_batch, slices_of
 from tokkit.dedup import numbered, place_of, without
 from tokkit.language import Labeller
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tokkit.corpus import Block, CorpusFile, Documents, Labels, OnError
     from tokkit.counts_spill import Key, Run, Spill
@@ -37,17 +37,21 @@ class Tally:
 
 @dataclass(frozen=True)
 class Part:
-    """The result of a process; with runs, the slices have no rows."""
+    """The result of a process; with runs, or where rows are asked for later, the slices have no rows."""
 
     slices: list[SliceCounts]
     skipped: list[CorpusError]
     labelled: dict[str, list[int]]
     runs: dict[Key, list[Run]] = field(default_factory=dict)
+    n_rows: dict[Key, int] = field(default_factory=dict)  # of the slices whose rows are asked for later
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every process needs to know to count a block; see `tokkit.corpus_processes.Task`."""
+    """What every process needs to know to count a block; see `tokkit.corpus_processes.Answering`.
+
+    With `rows_later`, a process tells how many rows it has of each slice, and sends them when it is asked for slices.
+    """
 
     labels: Labels | None
     pattern: str
@@ -57,6 +61,7 @@ class Job:
     detect_language: bool = False
     duplicates: Duplicates | None = None
     spill: Spill | None = None
+    rows_later: bool = False
 
     def begin(self) -> Tally:
         """Return an empty tally."""
@@ -91,14 +96,25 @@ class Job:
     def finish(self, state: Tally) -> Part:
         """Return what was counted, sorted by slice within each fold."""
         runs = state.spiller.finish() if state.spiller else {}
-        if self.folds:
-            slices = [part for fold, each in enumerate(state.counters) for part in slices_of(each, fold)]
-        else:
-            slices = slices_of(state.counters[0])
-        return Part(slices, state.skipped, state.labeller.tally if state.labeller else {}, runs)
+        folds = [(fold if self.folds else None, each) for fold, each in enumerate(state.counters)]
+        labelled = state.labeller.tally if state.labeller else {}
+        if not self.rows_later:
+            slices = [part for fold, each in folds for part in slices_of(each, fold)]
+            return Part(slices, state.skipped, labelled, runs)
+        slices = [SliceCounts(each[key].totals(key, fold), Rows.none()) for fold, each in folds for key in sorted(each)]
+        n_rows = {(fold or 0, *key): int(counter.state[0]) for fold, each in folds for key, counter in each.items()}
+        return Part(slices, state.skipped, labelled, n_rows=n_rows)
+
+    def answer(self, request: Sequence[Key], state: Tally) -> Iterator[Rows]:
+        """Yield the rows of slices, and forget each when it was yielded."""
+        for fold, *key in request:
+            counter = state.counters[fold].pop((key[0], key[1]))
+            rows = counter.rows()
+            counter.empty()
+            yield rows
 
 
-def count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> Part:
+def count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> Tally:
     """Count the files one after the other until the texts reach that many bytes."""
     state = job.begin()
     key: bytes | None = None
@@ -108,4 +124,4 @@ def count_up_to(files: Sequence[CorpusFile], job: Job, max_bytes: int) -> Part:
         job.add(batch, numbered(number), state, key)
         if job.folds and not batch.continues:  # what follows, if it continues, is of the same document and fold
             key = sample_key(batch.text) if len(batch) == 1 else None
-    return job.finish(state)
+    return state

@@ -174,6 +174,10 @@ class Counter:
         order = sorted_order(rows.data, rows.starts)
         return Rows(*gathered(rows.data, rows.starts, order), rows.counts[order], rows.documents[order])
 
+    def totals(self, key: tuple[str, str], fold: int | None = None) -> Slice:
+        """Return the totals of the slice."""
+        return Slice(*key, self.documents, self.characters, self.bytes, fold)
+
     def empty(self) -> None:
         """Forget the pretokens, and nothing else."""
         fresh = Counter()
@@ -288,10 +292,7 @@ class SliceCounts:
 
 def slices_of(counters: Counters, fold: int | None = None) -> list[SliceCounts]:
     """Return what was counted, sorted by slice."""
-    return [
-        SliceCounts(Slice(*key, counter.documents, counter.characters, counter.bytes, fold), counter.rows())
-        for key, counter in sorted(counters.items())
-    ]
+    return [SliceCounts(counter.totals(key, fold), counter.rows()) for key, counter in sorted(counters.items())]
 
 
 def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str, Any], folds: int = 0) -> CountsTable:

@@ -60,7 +60,7 @@ def run(
       tokkit count corpus/ --path-pattern '{language}-{domain}' -o counts.parquet
     """
     from tokkit.corpus import Labels
-    from tokkit.counts import reweight, save
+    from tokkit.counts import is_counts_table, reweight, save
     from tokkit.render import summary
 
     outputs.check(output)
@@ -85,11 +85,12 @@ def run(
         "detect_language": detect_language,
         "quiet": quiet,
     }
-    if memory is not None:
+    limit = None if memory is None else inputs.byte_size(memory)
+    if limit is not None or not (shares or any(map(is_counts_table, corpus))):
         if shares:
             raise InputError("--weights together with --memory", "count with --memory, then weigh the table")
         with outputs.writing(output):
-            written = inputs.counted_to_file(output, corpus, labels, memory=inputs.byte_size(memory), **count_options)
+            written = inputs.counted_to_file(output, corpus, labels, memory=limit, **count_options)
         summary.tell(summary.of_counts(written), as_json=as_json, quiet=quiet)
         return
     counted = inputs.counted(corpus, labels, **count_options)

@@ -227,13 +227,13 @@ def counted_to_file(
     arguments: Sequence[str],
     labels: Labels,
     *,
-    memory: int,
+    memory: int | None,
     pattern: str | None,
     stdin_format: str = "text",
     quiet: bool = False,
     **options: Any,
 ) -> CountedFile:
-    """Count a corpus into a file within `memory` bytes; see `tokkit.counts.count_to_file` for the options.
+    """Count a corpus into a file, within `memory` bytes if any; see `tokkit.counts.count_to_file` for the options.
 
     Raises:
         TokkitError: as `tokkit.corpus.find` and `tokkit.counts`; a counts table among the arguments.
