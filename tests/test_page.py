@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import json
 import re
 import socket
 import struct
@@ -16,9 +17,11 @@ from typing import Any
 import pytest
 
 from tests.browser import Browser, missing
-from tokkit.counts import count_texts
+from tokkit.cli.app import main
+from tokkit.counts import count_texts, save
 from tokkit.errors import FormatError
 from tokkit.foreign import ForeignVocabulary
+from tokkit.formats import tiktoken
 from tokkit.laws import Finding
 from tokkit.measure import report
 from tokkit.page import Page, Split, Suspect, arithmetic_of, page_of
@@ -65,7 +68,10 @@ def page(tiny: Vocabulary) -> Page:
         notes=(SCRIPT,),
         inputs=((SCRIPT, SCRIPT, "0" * 64),),
         curves=curves_of(tiny, table),
-        frontier=(Split(200, 62, 3.0, 2.9, 3.1, "best"), Split(250, 12, 2.5, label=SCRIPT)),
+        frontier=(
+            Split(200, 62, 3.0, (2.9, 3.1), 0.0, (0.0, 0.0), label="best"),
+            Split(250, 12, 2.5, (2.4, 2.6), 0.2, (0.15, 0.26), exact=False, label=SCRIPT),
+        ),
         suspects=[Suspect(262 + n, token, SCRIPT, f"it stood in {SCRIPT}") for n, token in enumerate(TOKENS)],
     )
 
@@ -141,7 +147,8 @@ def test_tables_have_captions_and_headings_with_a_scope(text):
 
 PROGRAM = """
 import hashlib
-from tokkit.counts import count_texts
+from tokkit.cli.app import main
+from tokkit.counts import count_texts, save
 from tokkit.measure import report
 from tokkit.page import page_of
 from tokkit.render.page import files
@@ -221,14 +228,47 @@ def test_a_cut_is_shown_where_the_prefix_is_one_of_the_base(tiny):
 
 
 def test_a_plan_becomes_the_frontier():
-    split = {"prefix": 10, "learned": 5, "bytes_per_token": 2.0}
-    other = {"prefix": 12, "learned": 3, "bytes_per_token": 1.5}
+    split = {"prefix": 10, "learned": 5, "bytes_per_token": 2.0, "change": 0.0, "exact": True}
+    other: dict[str, Any] = {"prefix": 12, "learned": 3, "bytes_per_token": 1.5, "change": 1 / 3, "exact": False}
+    other |= {"interval": [1.4, 1.75], "change_interval": [0.25, 0.375]}
     assert splits_of({"best": split, "seed": None, "frontier": [split, other]}, "plan.json") == (
         Split(10, 5, 2.0, label="best"),
-        Split(12, 3, 1.5),
+        Split(12, 3, 1.5, (1.4, 1.75), 1 / 3, (0.25, 0.375), exact=False),
     )
     with pytest.raises(FormatError, match=r"plan\.json: not a plan: 'seed'"):
         splits_of({"best": None}, "plan.json")
+
+
+def test_the_frontier_is_shown_with_its_intervals(page):
+    shown = page_html(page, {}).decode()
+    assert '<td class="n" data-label="95 in 100">2.4000 to 2.6000</td>' in shown
+    assert '<td class="n" data-label="95 in 100">+15.00 to +26.00</td>' in shown
+    assert "The 2 splits in figures" in shown
+    sure = charts.charts(page)["frontier"]
+    plain = replace(page, frontier=tuple(replace(each, change_interval=None) for each in page.frontier))
+    assert sure.count('opacity="0.25"') == 1  # the band
+    assert 'opacity="0.25"' not in charts.charts(plain)["frontier"]
+
+
+def test_the_verb_puts_curves_and_frontier_on_the_page(tiny, tmp_path, capsys):
+    """The curves are those of the first baseline, at every size, and marked where the vocabulary's prefix ends."""
+    tiktoken.save(tiny, tmp_path / "tiny.tiktoken")
+    tiktoken.save(replace(tiny, name="cut", tokens=tiny.tokens[:258], segments=()), tmp_path / "cut.tiktoken")
+    save(count_texts(["the thing in the then"], pattern=tiny.pattern, language="en"), tmp_path / "en.parquet")
+    split = {"prefix": 258, "learned": 5, "bytes_per_token": 2.0, "change": 0.0, "exact": True}
+    document = json.dumps({"best": split, "seed": None, "frontier": [split]})
+    (tmp_path / "plan.json").write_text(document, "utf-8")
+    words = ["report", "cut.tiktoken", "--baseline", "tiny.tiktoken", "--on", "en.parquet", "--plan", "plan.json", "-q"]
+    words = [str(tmp_path / word) if "." in word else word for word in words]
+    assert main([*words, "--html", str(tmp_path / "page.html"), "--plots", str(tmp_path / "plots")]) == 0
+    capsys.readouterr()
+    shown = (tmp_path / "page.html").read_text("utf-8")
+    assert "Each curve is exact at every size" in shown
+    assert "This vocabulary keeps 258." in shown
+    assert "258 of the base and 5 learned" in shown
+    names = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert names >= {"curves.png", "curves.svg", "frontier.png", "frontier.svg"}
+    assert ">258</text>" in (tmp_path / "plots" / "curves.svg").read_text("utf-8")
 
 
 # In a real browser

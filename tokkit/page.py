@@ -90,13 +90,26 @@ class Curve:
 
 @dataclass(frozen=True)
 class Split:
-    """A split of a fixed total into prefix and learned tokens, with its bytes per token and their interval."""
+    """A split of a fixed total into tokens of the base and learned ones.
+
+    Attributes:
+        prefix: tokens of the base.
+        learned: learned tokens.
+        bytes_per_token: what it comes to.
+        interval: that of the bytes per token; None where there is none.
+        change: tokens against the best split, 0.01 for one in a hundred more.
+        change_interval: that of the change.
+        exact: whether it was learned; else filled in.
+        label: `best`, `seed` or nothing.
+    """
 
     prefix: int
     learned: int
     bytes_per_token: float
-    low: float | None = None
-    high: float | None = None
+    interval: tuple[float, float] | None = None
+    change: float = 0.0
+    change_interval: tuple[float, float] | None = None
+    exact: bool = True
     label: str = ""
 
 

@@ -69,6 +69,13 @@ def _pretokens(evidence: Sequence[tuple[bytes, int]]) -> str:
     return ", ".join(f"{show(pretoken)} ({count:,})" for pretoken, count in evidence[:3])
 
 
+def _interval(ends: Sequence[float] | None) -> tuple[float, float] | None:
+    if ends is None:
+        return None
+    low, high = ends
+    return float(low), float(high)
+
+
 def splits_of(document: Mapping[str, Any], source: str) -> tuple[Split, ...]:
     """Return the frontier of a plan, as `tokkit plan --json` prints it, its best and the seed's split named.
 
@@ -83,10 +90,14 @@ def splits_of(document: Mapping[str, Any], source: str) -> tuple[Split, ...]:
             Split(
                 int(prefix),
                 int(learned),
-                float(rows[prefix, learned]["bytes_per_token"]),
-                label=named.get((prefix, learned), ""),
+                float(row["bytes_per_token"]),
+                _interval(row.get("interval")),
+                float(row["change"]),
+                _interval(row.get("change_interval")),
+                bool(row["exact"]),
+                named.get((prefix, learned), ""),
             )
-            for prefix, learned in sorted(rows)
+            for (prefix, learned), row in sorted(rows.items())
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{source}: not a plan: {error}", "write one with `tokkit plan ... --json`") from None

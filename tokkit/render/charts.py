@@ -176,24 +176,28 @@ def _curves(page: Page) -> Any:
 def _frontier(page: Page) -> Any:
     import altair as alt  # noqa: PLC0415
 
-    rows = [
-        {
-            "prefix": split.prefix, "value": split.bytes_per_token, "low": split.low, "high": split.high,
-            "label": split.label,
-        }
-        for split in page.frontier
-    ]  # fmt: skip
-    x = alt.X("prefix:Q", title="prefix tokens; the rest is learned", axis=alt.Axis(format="~s"))
-    y = alt.Y("value:Q", title="bytes per token", scale=alt.Scale(zero=False))
+    rows = []
+    for split in page.frontier:
+        low, high = split.change_interval or (split.change, split.change)
+        label = f"{split.label} {split.prefix:,}" if split.label else ""
+        ends = {"value": 100 * split.change, "low": 100 * low, "high": 100 * high}
+        rows.append({"prefix": split.prefix, **ends, "label": label, "exact": split.exact})
+    x = alt.X("prefix:Q", title="tokens of the base; the rest is learned", axis=alt.Axis(format="~s", tickCount=6))
+    x = x.scale(zero=False)
+    y = alt.Y("value:Q", title="% more tokens than the best split", axis=alt.Axis(tickCount=6))
     base = _chart(rows)
-    layers = [base.mark_line(color=SERIES[1], strokeWidth=1.5, point={"color": SERIES[1], "size": 18}).encode(x=x, y=y)]
-    if any(split.low is not None for split in page.frontier):
-        band = _chart([row for row in rows if row["low"] is not None])
-        layers.append(band.mark_rule(color=SERIES[1], opacity=0.5).encode(x=x, y="low:Q", y2="high:Q"))
+    layers = [base.mark_line(color=SERIES[1], strokeWidth=1.5).encode(x=x, y=y)]
+    if any(split.change_interval for split in page.frontier):
+        layers.append(base.mark_area(color=SERIES[1], opacity=0.25).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"))
+        layers.append(base.mark_rule(color=SERIES[1], strokeWidth=3, opacity=0.5).encode(x=x, y="low:Q", y2="high:Q"))
+    learned = _chart([row for row in rows if row["exact"]])
+    layers.append(learned.mark_point(color=SERIES[1], filled=True, size=26, opacity=1).encode(x=x, y=y))
     named = _chart([row for row in rows if row["label"]])
-    layers.append(named.mark_point(color=MARK, filled=True, size=50).encode(x=x, y=y))
-    layers.append(named.mark_text(color=MARK, dy=-10).encode(x=x, y=y, text="label:N"))
-    return alt.layer(*layers).properties(**_size(240), title="The frontier of splits")
+    layers.append(named.mark_point(color=MARK, filled=True, size=50, opacity=1).encode(x=x, y=y))
+    for label, align in (("best", "left"), ("seed", "right")):
+        text = _chart([row for row in rows if str(row["label"]).startswith(label)])
+        layers.append(text.mark_text(color=MARK, align=align, dy=-11).encode(x=x, y=y, text="label:N"))
+    return alt.layer(*layers).properties(**_size(240), title="The frontier: what other splits of the size cost")
 
 
 def _bars(

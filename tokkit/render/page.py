@@ -92,7 +92,8 @@ def _header(page: Page, drawn: Mapping[str, str]) -> str:
 def _sections(page: Page, drawn: Mapping[str, str]) -> Iterator[str]:
     yield section("compression", "Compression", compression(page) + figures(drawn, ("compression", "change")))
     if page.curves or page.frontier:
-        yield section("plan", "Size and split", _plan(page) + figures(drawn, ("curves", "frontier")))
+        said = _plan(page) + figures(drawn, ("curves", "frontier")) + _frontier(page)
+        yield section("plan", "Size and split", said)
     yield section("tokens", "Tokens", _segments(page) + figures(drawn, ("lengths", "scripts")))
     if page.suspects is not None:
         yield section("audit", "Audit", _audit(page))
@@ -114,10 +115,34 @@ def _plan(page: Page) -> str:
     if page.frontier:
         best = max(page.frontier, key=lambda split: split.bytes_per_token)
         said.append(
-            f"Of the splits of {best.prefix + best.learned:,} tokens tried, {best.prefix:,} of the base and "
+            f"Of the splits of {best.prefix + best.learned:,} tokens, {best.prefix:,} of the base and "
             f"{best.learned:,} learned give the most bytes per token: {best.bytes_per_token:.3f}."
         )
     return f"<p>{' '.join(said)}</p>"
+
+
+def _frontier(page: Page) -> str:
+    if not page.frontier:
+        return ""
+    sure = any(split.interval for split in page.frontier)
+    columns = ["base", "learned", "bytes/token", "tokens"]
+    columns = ["base", "learned", "bytes/token", "95 in 100", "tokens", "95 in 100"] if sure else columns
+    rows = []
+    for split in page.frontier:
+        name = f"<b>{split.prefix:,}</b> {escaped(split.label)}" if split.label else f"{split.prefix:,}"
+        row = [f"{name}{'' if split.exact else ' ~'}", f"{split.learned:,}", f"{split.bytes_per_token:.4f}"]
+        row += [_span(split.interval, ".4f")] if sure else []
+        row.append(f"{100 * split.change:+.2f} %")
+        percent = split.change_interval and (100 * split.change_interval[0], 100 * split.change_interval[1])
+        rows.append([*row, *([_span(percent, "+.2f")] if sure else [])])
+    drawn = "the same draws of the documents for both splits" if sure else "no intervals: the counts have no folds"
+    caption = f"The frontier: tokens against the best split ({drawn}); ~ was filled in between learned ones."
+    listed = table(caption, columns, rows, numbers=range(len(columns)))
+    return f"<details><summary>The {len(rows)} splits in figures</summary><div>{listed}</div></details>"
+
+
+def _span(ends: tuple[float, float] | None, form: str) -> str:
+    return "-" if ends is None else f"{ends[0]:{form}} to {ends[1]:{form}}"
 
 
 def _segments(page: Page) -> str:
