@@ -47,6 +47,16 @@ def test_two_folds_are_drawn_in_every_way():
     assert set(drawn["zh", "web"].tolist()) == {30.0}  # with no fold, or twice the same: it has one rate
 
 
+def test_threads_change_no_figure_and_progress_ends_at_the_whole(cl100k, short, table, monkeypatch):
+    monkeypatch.setattr("tokkit.encode._PRETOKENS_AT_ONCE", 500)
+    said: list[tuple[int, int]] = []
+    whole = report([short], table, baseline=cl100k, jobs=3, progress=lambda *each: said.append(each))
+    assert whole.rows == report([short], table, baseline=cl100k).rows
+    assert said == sorted(said)
+    assert len(said) == 2 * -(-len(table) // 500)
+    assert said[-1] == (2 * table.data.size, 2 * table.data.size)
+
+
 def test_folds_change_no_figure_and_every_interval_holds_its_own(cl100k, short, table):
     plain = report([short], unfolded(table), baseline=cl100k)
     folded = report([short], table, baseline=cl100k)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -26,7 +28,7 @@ from tokkit.pretokenize import split
 from tokkit.vocabulary import SINGLE_BYTES, require_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -192,14 +194,35 @@ def _run(
 
 
 def tokens_per_pretoken(
-    vocabulary: Vocabulary, data: NDArray[np.uint8], starts: NDArray[np.int64]
+    vocabulary: Vocabulary,
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    *,
+    jobs: int = 1,
+    progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.int32]:
-    """Return int32[n]: how many tokens each pretoken has; some are encoded at a time, to hold few ids."""
+    """Return int32[n]: how many tokens each pretoken has; some are encoded at a time, to hold few ids.
+
+    Args:
+        vocabulary: the vocabulary.
+        data: uint8, the bytes of all pretokens.
+        starts: int64[n + 1], where each pretoken starts.
+        jobs: threads to encode with; 0 is every core.
+        progress: called with the bytes encoded so far.
+    """
+    merge_table(vocabulary)  # made once, before several threads want it
     counts = np.empty(starts.size - 1, np.int32)
-    for first in range(0, counts.size, _PRETOKENS_AT_ONCE):
+
+    def encode_from(first: int) -> int:
         last = min(first + _PRETOKENS_AT_ONCE, counts.size)
         _, id_starts = encode_arrays(vocabulary, data, starts[first : last + 1], shortcut=True)
         counts[first:last] = np.diff(id_starts)
+        return last
+
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as threads:
+        for last in threads.map(encode_from, range(0, counts.size, _PRETOKENS_AT_ONCE)):
+            if progress:
+                progress(int(starts[last] - starts[0]))
     return counts
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from tokkit.measure_foreign import count_tokens, documents_for
 from tokkit.unicode import script_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -176,6 +177,8 @@ def report(
     baseline: Vocabulary | ForeignVocabulary | Sequence[Vocabulary | ForeignVocabulary] | None = None,
     weights: Mapping[tuple[str, str], float] | None = None,
     documents: Iterable[Document] | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     r"""Measure vocabularies on the same text; with intervals where its counts are in folds.
 
@@ -185,6 +188,8 @@ def report(
         baseline: what to compare with, one or several; they are measured first, whether they are among the others or not.
         weights: each slice's share of the bytes of a mixture: see `tokkit.counts.slice_weights`.
         documents: the text that the tables were counted from, read once; foreign vocabularies need it, and no other does.
+        jobs: threads to encode with; 0 is every core.
+        progress: called with the bytes of distinct pretokens encoded so far, and those of all vocabularies of ranks.
 
     Raises:
         MismatchError: a vocabulary's pattern is not the one by which the counts were cut; `documents` are other text.
@@ -210,6 +215,9 @@ def report(
     baseline_draws: Drawn | None = None
     mixtures: list[Mixture] = []
     han: dict[str, NDArray[np.int64]] = {}  # by pattern: a table's Han characters are the same for every vocabulary
+    of_ranks = [each for each in measured if not isinstance(each, ForeignVocabulary)]
+    n_bytes = {each: _table_for(each, by_pattern).data.size for each in of_ranks}
+    done = 0
     for vocabulary in measured:
         table = _table_for(vocabulary, by_pattern)
         if table.pattern not in han:
@@ -217,7 +225,10 @@ def report(
         if isinstance(vocabulary, ForeignVocabulary):
             parts = _foreign_rows(vocabulary, table, han[table.pattern], n_tokens[vocabulary.name])
         else:
-            parts = _slice_rows(vocabulary, table, han[table.pattern])
+            advance = None if progress is None else partial(_advance, progress, done, sum(n_bytes.values()))
+            tokens = tokens_per_pretoken(vocabulary, table.data, table.starts, jobs=jobs, progress=advance)
+            done += n_bytes[vocabulary]
+            parts = _slice_rows(vocabulary, table, tokens.astype(np.int64), han[table.pattern])
         slices = _added_up(parts) if folds else parts
         if compared:
             baseline_rows = baseline_rows or slices
@@ -304,8 +315,13 @@ def _table_for(vocabulary: Vocabulary | ForeignVocabulary, tables: Mapping[str, 
     return table
 
 
-def _slice_rows(vocabulary: Vocabulary, table: CountsTable, han: NDArray[np.int64]) -> list[Row]:
-    tokens = tokens_per_pretoken(vocabulary, table.data, table.starts).astype(np.int64)
+def _advance(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
+    progress(before + done, total)
+
+
+def _slice_rows(
+    vocabulary: Vocabulary, table: CountsTable, tokens: NDArray[np.int64], han: NDArray[np.int64]
+) -> list[Row]:
     rows = []
     for part, (first, last) in zip(table.slices, slice_rows(table), strict=True):
         counts = table.counts[first:last]

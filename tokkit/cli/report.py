@@ -75,6 +75,7 @@ def run(
     from tokkit.counts_folds import unfolded
     from tokkit.measure import report
     from tokkit.render import report as rendering
+    from tokkit.render.progress import progress
 
     if as_json and as_csv:
         raise InputError("--json and --csv ask for two formats", "choose one")
@@ -98,13 +99,16 @@ def run(
         _show_curves(measured, whole, as_json=as_json, as_csv=as_csv)
         return
     first = next(iter(tables.values()))
-    result = report(
-        measured,
-        tables,
-        baseline=baselines,
-        weights=slice_weights(first.totals, shares) if shares else None,
-        documents=documents,
-    )
+    with progress("encoding", quiet=quiet) as advance:
+        result = report(
+            measured,
+            tables,
+            baseline=baselines,
+            weights=slice_weights(first.totals, shares) if shares else None,
+            documents=documents,
+            jobs=jobs,
+            progress=advance,
+        )
     if html is not None or plots is not None:
         _write_page(_page(measured[0], baselines[0], named, result, whole, on, plan, quiet=quiet), html, plots)
     show = rendering.show_json if as_json else rendering.show_csv if as_csv else rendering.show
