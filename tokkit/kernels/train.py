@@ -21,7 +21,7 @@ import numpy as np
 
 from tokkit.kernels.allowed import is_allowed
 from tokkit.kernels.jit import kernel
-from tokkit.kernels.memory import prefetch
+from tokkit.kernels.memory import load_word, prefetch
 from tokkit.kernels.records import HEADER, pair_slot
 
 if TYPE_CHECKING:
@@ -46,12 +46,6 @@ OLD = 0  # weight of the pair that goes
 NEW = 1  # weight of the pair that comes
 N_RECORDS = 2  # distinct records of the pair that comes
 LAST = 3  # the last of them; later the pair that was made, or -1
-
-# Fields of `events: int64[capacity, 4]`.
-IDS = 0  # the id that stood there << 32 | the id that stands there now
-WEIGHT = 1
-RECORD = 2
-SIDE = 3
 
 # Fields of `state: int64[...]`.
 N_LEARNED = 0
@@ -159,28 +153,43 @@ def _drop_top(heap: NDArray[np.int64], state: NDArray[np.int64], pairs: NDArray[
 @kernel
 def index_pairs(
     records: NDArray[np.int32],
+    places: NDArray[np.int64],
     pairs: NDArray[np.int64],
-    pair_slots: NDArray[np.int32],
     lists: NDArray[np.int32],
     heap: NDArray[np.int64],
     state: NDArray[np.int64],
 ) -> None:
     """List the records of every hot pair, each record once a pair, and fill the heap.
 
-    On entry `pairs` has keys, counts and list starts with room for all occurrences, and list lengths of zero.
+    On entry `pairs` has keys, counts and list starts with room for all occurrences. `places: int64[2**k, 4]`, all zero and at
+    most half full, is for the time of indexing: what an occurrence needs of its pair in half a cache line.
     """
+    for pair in range(state[N_PAIRS]):
+        slot = pair_slot(pairs[pair, KEY], places.shape[0])
+        while places[slot, 0]:
+            slot = (slot + np.uint64(1)) & np.uint64(places.shape[0] - 1)
+        places[slot, 0] = pairs[pair, KEY] + 1
+        places[slot, 1] = pairs[pair, LIST_START]
+        places[slot, 2] = -1  # the last record that was listed
+        places[slot, 3] = pair
+    mask = np.uint64(places.shape[0] - 1)
     record = 0
     while record < records.size:
         symbol = record + HEADER
-        for i in range(records[record] - 1):
-            key = (np.int64(records[symbol + i]) << 32) | np.int64(records[symbol + i + 1])
-            pair = find_pair(key, pairs, pair_slots)
-            if pair >= 0:
-                end = pairs[pair, LIST_START] + pairs[pair, LIST_LENGTH]
-                if pairs[pair, LIST_LENGTH] == 0 or lists[end - 1] != record:
-                    lists[end] = record
-                    pairs[pair, LIST_LENGTH] += 1
+        for i in range(symbol, symbol + records[record] - 1):
+            key = (np.int64(records[i]) << 32) | np.int64(records[i + 1])
+            slot = pair_slot(key, places.shape[0])
+            while places[slot, 0] and places[slot, 0] != key + 1:
+                slot = (slot + np.uint64(1)) & mask
+            if places[slot, 0] and places[slot, 2] != record:
+                lists[places[slot, 1]] = record
+                places[slot, 1] += 1
+                places[slot, 2] = record
         record += HEADER + records[record + 1]
+    for slot in range(places.shape[0]):
+        if places[slot, 0]:
+            pair = places[slot, 3]
+            pairs[pair, LIST_LENGTH] = places[slot, 1] - pairs[pair, LIST_START]
     state[HEAP_SIZE] = 0
     for pair in range(state[N_PAIRS]):
         state[HEAP_SIZE] = push(heap, state[HEAP_SIZE], pairs[pair, COUNT], pair, pairs)
@@ -221,100 +230,87 @@ def _join(
     records: NDArray[np.int32],
     pairs: NDArray[np.int64],
     lists: NDArray[np.int32],
+    neighbours: NDArray[np.int64],
+    touched: NDArray[np.int32],
     events: NDArray[np.int64],
-) -> tuple[int, int]:
-    """Join a pair in every record of its list, from left to right, in place.
+) -> tuple[int, int, int]:
+    """Join a pair in every record of its list, from left to right, in place, and add up by neighbour what goes and what comes.
 
-    Writes an event for each neighbour of each joined occurrence: the id that stood there and the id that stands there now,
-    the weight, the record, and the side. Between two joined occurrences side by side, the pair (b, a) goes and (c, c) comes:
-    one event, on the left of the second. Returns the number of events, and of records in which the pair stood.
+    The id on either side of a joined occurrence is a neighbour: its pair with a or b goes, its pair with c comes. Between two
+    joined occurrences side by side, the pair (b, a) goes and (c, c) comes: one event, on the left of the second. A record
+    gets an event for each pair that comes in it, however often: those of a record follow each other, so that the second is
+    known by the record before. Returns the number of touched neighbours, of events, and of records in which the pair stood.
     """
     a = np.int32(pairs[pair, KEY] >> 32)
     b = np.int32(pairs[pair, KEY] & np.int64(0xFFFFFFFF))
     c = np.int32(new_id)
+    wanted = (np.uint64(b) << np.uint64(32)) | np.uint64(a)
     start = pairs[pair, LIST_START]
     stop = start + pairs[pair, LIST_LENGTH]
+    n_touched = 0
     n_events = 0
     n_records = 0
     for i in range(start, stop):
         if i + PREFETCH_AHEAD < stop:
             prefetch(records, lists[i + PREFETCH_AHEAD])
+            prefetch(records, lists[i + PREFETCH_AHEAD] + 16)
         record = np.int64(lists[i])
-        length = np.int64(records[record])
-        symbol = record + HEADER
-        at = 0
-        while at + 1 < length and not (records[symbol + at] == a and records[symbol + at + 1] == b):
+        first = record + HEADER
+        last = first + np.int64(records[record]) - 1
+        at = first
+        while at < last and load_word(records, at) != wanted:
             at += 1
-        if at + 1 >= length:
+        if at >= last:
             continue
         n_records += 1
         weight = (np.int64(records[record + 3]) << 32) | (np.int64(records[record + 2]) & np.int64(0xFFFFFFFF))
         kept = at
-        while at < length:
-            if records[symbol + at] != a or at + 1 == length or records[symbol + at + 1] != b:
-                records[symbol + kept] = records[symbol + at]
-                kept += 1
-                at += 1
-                continue
-            if kept > 0:
-                before = records[symbol + kept - 1]
-                events[n_events, IDS] = (np.int64(b if before == c else before) << 32) | np.int64(before)
-                events[n_events, WEIGHT] = weight
-                events[n_events, RECORD] = record
-                events[n_events, SIDE] = LEFT
-                n_events += 1
-            if at + 2 < length:
-                after = records[symbol + at + 2]
-                if after != a or at + 3 == length or records[symbol + at + 3] != b:
-                    events[n_events, IDS] = (np.int64(after) << 32) | np.int64(after)
-                    events[n_events, WEIGHT] = weight
-                    events[n_events, RECORD] = record
-                    events[n_events, SIDE] = RIGHT
-                    n_events += 1
-            records[symbol + kept] = c
+        while at < last:
+            left = np.int64(records[kept - 1]) if kept > first else -1
+            records[kept] = c
             kept += 1
             at += 2
-        records[record] = kept
-    return n_events, n_records
-
-
-@kernel
-def _add_up(n_events: int, events: NDArray[np.int64], neighbours: NDArray[np.int64], touched: NDArray[np.int32]) -> int:
-    """Add the events up by neighbour; return how many neighbours were touched.
-
-    The events of a record stand together, so that its second event for one pair is known by the record before; such an event
-    loses its record, so that a pair lists each record once.
-    """
-    n_touched = 0
-    for event in range(n_events):
-        was = events[event, IDS] >> 32
-        now = events[event, IDS] & np.int64(0xFFFFFFFF)
-        weight = events[event, WEIGHT]
-        side = events[event, SIDE]
-        if (
-            neighbours[was, OLD] + neighbours[was, NEW] + neighbours[was, RIGHT + OLD] + neighbours[was, RIGHT + NEW]
-            == 0
-        ):
-            touched[n_touched] = was
-            n_touched += 1
-            neighbours[was, LAST] = -1
-            neighbours[was, RIGHT + LAST] = -1
-        neighbours[was, side + OLD] += weight
-        if (
-            neighbours[now, OLD] + neighbours[now, NEW] + neighbours[now, RIGHT + OLD] + neighbours[now, RIGHT + NEW]
-            == 0
-        ):
-            touched[n_touched] = now
-            n_touched += 1
-            neighbours[now, LAST] = -1
-            neighbours[now, RIGHT + LAST] = -1
-        neighbours[now, side + NEW] += weight
-        if neighbours[now, side + LAST] != events[event, RECORD]:
-            neighbours[now, side + LAST] = events[event, RECORD]
-            neighbours[now, side + N_RECORDS] += 1
-        else:
-            events[event, RECORD] = -1
-    return n_touched
+            next_ = at
+            while next_ < last and load_word(records, next_) != wanted:
+                next_ += 1
+            if next_ >= last:
+                next_ = last + 1
+            right = np.int64(records[at]) if at < next_ else -1
+            while at < next_:
+                records[kept] = records[at]
+                kept += 1
+                at += 1
+            for side in (LEFT, RIGHT):
+                now = left if side == LEFT else right
+                if now < 0:
+                    continue
+                if (
+                    neighbours[now, OLD] + neighbours[now, NEW] + neighbours[now, RIGHT + OLD] + neighbours[now, RIGHT + NEW]
+                    == 0
+                ):
+                    touched[n_touched] = now
+                    n_touched += 1
+                    neighbours[now, LAST] = -1
+                    neighbours[now, RIGHT + LAST] = -1
+                neighbours[now, side + NEW] += weight
+                if neighbours[now, side + LAST] != record:
+                    neighbours[now, side + LAST] = record
+                    neighbours[now, side + N_RECORDS] += 1
+                    events[n_events] = (record << 32) | (now << 1) | (side == RIGHT)
+                    n_events += 1
+                if side == LEFT and left == c:
+                    now = np.int64(b)
+                    if (
+                        neighbours[now, OLD] + neighbours[now, NEW] + neighbours[now, RIGHT + OLD] + neighbours[now, RIGHT + NEW]
+                        == 0
+                    ):
+                        touched[n_touched] = now
+                        n_touched += 1
+                        neighbours[now, LAST] = -1
+                        neighbours[now, RIGHT + LAST] = -1
+                neighbours[now, side + OLD] += weight
+        records[record] = kept - first
+    return n_touched, n_events, n_records
 
 
 @kernel
@@ -338,7 +334,7 @@ def _make_pair(
     token_starts: NDArray[np.int64],
     script_before: NDArray[np.int32],
 ) -> int:
-    """Make a pair with room for its list and push it, where it may be learned; return it, or -1."""
+    """Make a pair with room for its list and push it, where it may be learned; return where its list begins, or -1."""
     if not is_allowed(left, right, state[MAX_CHARS], token_data, token_starts, script_before):
         return -1
     pair = state[N_PAIRS]
@@ -346,12 +342,12 @@ def _make_pair(
     pairs[pair, KEY] = (np.int64(left) << 32) | np.int64(right)
     pairs[pair, COUNT] = count
     pairs[pair, LIST_START] = state[LISTS_USED]
-    pairs[pair, LIST_LENGTH] = 0
+    pairs[pair, LIST_LENGTH] = n_records
     pairs[pair, VERDICT] = UNKNOWN
     state[LISTS_USED] += n_records
     place_pair(pairs[pair, KEY], pair, pair_slots)
     state[HEAP_SIZE] = push(heap, state[HEAP_SIZE], count, pair, pairs)
-    return pair
+    return int(pairs[pair, LIST_START])
 
 
 @kernel
@@ -376,26 +372,36 @@ def _settle(
     a = pairs[pair, KEY] >> 32
     b = pairs[pair, KEY] & np.int64(0xFFFFFFFF)
     pairs[pair, COUNT] = 0
+    n_made = 0
     for i in range(n_touched):
+        if i + PREFETCH_AHEAD < n_touched:
+            ahead = np.int64(touched[i + PREFETCH_AHEAD])
+            prefetch(neighbours, 8 * ahead)
+            prefetch(pair_slots, pair_slot((ahead << 32) | a, pair_slots.size))
+            prefetch(pair_slots, pair_slot((b << 32) | ahead, pair_slots.size))
         id_ = np.int64(touched[i])
         if neighbours[id_, OLD]:
             _lower((id_ << 32) | a, neighbours[id_, OLD], pairs, pair_slots)
         if neighbours[id_, RIGHT + OLD]:
             _lower((b << 32) | id_, neighbours[id_, RIGHT + OLD], pairs, pair_slots)
         for side in (LEFT, RIGHT):
-            made = -1
+            list_start = -1
             if neighbours[id_, side + NEW] >= state[THRESHOLD]:
-                made = _make_pair(
+                list_start = _make_pair(
                     id_ if side == LEFT else new_id, new_id if side == LEFT else id_,
                     neighbours[id_, side + NEW], neighbours[id_, side + N_RECORDS],
                     pairs, pair_slots, heap, state, token_data, token_starts, script_before,
                 )  # fmt: skip
-            neighbours[id_, side + LAST] = made
-    for event in range(n_events):
-        made = neighbours[events[event, IDS] & np.int64(0xFFFFFFFF), events[event, SIDE] + LAST]
-        if made >= 0 and events[event, RECORD] >= 0:
-            lists[pairs[made, LIST_START] + pairs[made, LIST_LENGTH]] = events[event, RECORD]
-            pairs[made, LIST_LENGTH] += 1
+                n_made += list_start >= 0
+            neighbours[id_, side + LAST] = list_start
+    for i in range(n_events if n_made else 0):
+        event = events[i]
+        id_ = (event & np.int64(0xFFFFFFFF)) >> 1
+        column = LAST + RIGHT * (event & 1)
+        place = neighbours[id_, column]
+        if place >= 0:
+            lists[place] = event >> 32
+            neighbours[id_, column] = place + 1
     for i in range(n_touched):
         for column in range(8):
             neighbours[touched[i], column] = 0
@@ -469,8 +475,7 @@ def learn_tokens(
             return NEED_BYTES
         _drop_top(heap, state, pairs)
         _mint(left, right, new_id, token_data, token_starts)
-        n_events, n_records = _join(pair, new_id, records, pairs, lists, events)
-        n_touched = _add_up(n_events, events, neighbours, touched)
+        n_touched, n_events, n_records = _join(pair, new_id, records, pairs, lists, neighbours, touched, events)
         _settle(
             pair, new_id, n_touched, n_events, pairs, pair_slots, lists, heap, state,
             neighbours, touched, events, token_data, token_starts, script_before,
