@@ -173,7 +173,7 @@ def _running_maxima(vocabulary: Vocabulary, table: CountsTable) -> NDArray[np.in
     for number, (first, last) in enumerate(slice_rows(table)):
         kernels.add_running_maxima(
             table.data, table.starts[first : last + 1], table.counts[first:last], index.byte_ids,
-            index.token_data, index.token_starts, index.token_slots, index.pairs,
+            index.token_data, index.token_starts, index.token_slots, index.pairs, index.partners,
             symbols, ranks, after, before, heap, merges[number],
         )  # fmt: skip
     return merges

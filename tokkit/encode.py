@@ -22,6 +22,7 @@ from tokkit.kernels.encode import (
     fill_characters,
     index_pairs,
     mark_borders,
+    mark_lengths,
 )
 from tokkit.kernels.strings import index_strings
 from tokkit.pretokenize import split
@@ -44,8 +45,10 @@ class MergeTable:
     token_data: NDArray[np.uint8]
     token_starts: NDArray[np.int64]
     token_slots: NDArray[np.int32]
+    lengths: NDArray[np.uint64]
     byte_ids: NDArray[np.int32]
     pairs: NDArray[np.uint64]
+    partners: NDArray[np.uint64]
     byte_pairs: NDArray[np.int32]
     characters: NDArray[np.int32]
     borders: NDArray[np.uint8]
@@ -79,11 +82,16 @@ def _make_merge_table(vocabulary: Vocabulary) -> MergeTable:
     index_strings(data, starts, slots)
     pairs = np.full(_slots_for(count_splits(data, starts, slots)), NO_PAIR, np.uint64)
     byte_pairs = np.empty((256, 256), np.int32)
-    index_pairs(data, starts, slots, byte_ids, pairs, byte_pairs)
+    partners = np.zeros(len(vocabulary.tokens), np.uint64)
+    index_pairs(data, starts, slots, byte_ids, pairs, partners, byte_pairs)
+    lengths = np.zeros(256, np.uint64)
+    mark_lengths(data, starts, lengths)
     borders = np.zeros((256, 256), np.uint8)
     mark_borders(data, starts, borders)
     none = np.empty((0, 4), np.int32)
-    table = MergeTable(data, starts, slots, byte_ids, pairs, byte_pairs, none, borders, np.empty((0, 2), np.int32))
+    table = MergeTable(
+        data, starts, slots, lengths, byte_ids, pairs, partners, byte_pairs, none, borders, np.empty((0, 2), np.int32)
+    )
     parts = _parts(table)
     closed = not np.any((np.diff(starts) > 1) & (parts[:, 0] < 0))
     return replace(table, parts=parts, characters=_encoded_characters(table) if closed else none)
@@ -167,6 +175,8 @@ def _run(
     limits: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Allocate what the kernel needs and run it."""
+    if table.token_data.size == len(SINGLE_BYTES):  # single bytes and no more: there is nothing to merge
+        return table.byte_ids[data[starts[0] : starts[-1]]], starts - starts[0]
     longest = int(np.diff(starts).max(initial=1))
     ids = np.empty(int(starts[-1] - starts[0]), np.int32)
     id_starts = np.empty(starts.size, np.int64)
@@ -178,8 +188,10 @@ def _run(
         table.token_data,
         table.token_starts,
         table.token_slots,
+        table.lengths,
         shortcut,
         table.pairs,
+        table.partners,
         table.byte_pairs,
         table.characters,
         table.borders,

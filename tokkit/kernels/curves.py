@@ -48,6 +48,7 @@ def add_running_maxima(
     token_starts: NDArray[np.int64],
     token_slots: NDArray[np.int32],
     pairs: NDArray[np.uint64],
+    partners: NDArray[np.uint64],
     symbols: NDArray[np.int32],
     ranks: NDArray[np.int32],
     after: NDArray[np.int32],
@@ -69,7 +70,7 @@ def add_running_maxima(
             before[i] = i - 1
         size = 0
         for i in range(n_symbols - 1):
-            ranks[i] = pair_rank(symbols[i], symbols[i + 1], pairs)
+            ranks[i] = pair_rank(symbols[i], symbols[i + 1], pairs, partners)
             if ranks[i] != NO_RANK:
                 size = push(heap, size, (np.uint64(ranks[i]) << np.uint64(32)) | np.uint64(i))
         if n_symbols:
@@ -96,12 +97,12 @@ def add_running_maxima(
             ranks[at] = NO_RANK
             if following < n_symbols:
                 before[following] = at
-                ranks[at] = pair_rank(rank, symbols[following], pairs)
+                ranks[at] = pair_rank(rank, symbols[following], pairs, partners)
                 if ranks[at] != NO_RANK:
                     size = push(heap, size, (np.uint64(ranks[at]) << np.uint64(32)) | np.uint64(at))
             previous = before[at]
             if previous >= 0:
-                ranks[previous] = pair_rank(symbols[previous], rank, pairs)
+                ranks[previous] = pair_rank(symbols[previous], rank, pairs, partners)
                 if ranks[previous] != NO_RANK:
                     size = push(heap, size, (np.uint64(ranks[previous]) << np.uint64(32)) | np.uint64(previous))
         if whole >= 0:

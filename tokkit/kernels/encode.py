@@ -50,9 +50,10 @@ def index_pairs(
     slots: NDArray[np.int32],
     byte_ids: NDArray[np.int32],
     pairs: NDArray[np.uint64],
+    partners: NDArray[np.uint64],
     byte_pairs: NDArray[np.int32],
 ) -> None:
-    """Fill the pair index (all NO_PAIR on entry) with every split of every token into two tokens."""
+    """Fill the pair index (all NO_PAIR on entry) with every split of every token into two tokens, and `partners` (all 0)."""
     mask = np.uint64(pairs.size - 1)
     for row in range(starts.size - 1):
         start = starts[row]
@@ -69,9 +70,10 @@ def index_pairs(
             while pairs[slot] != NO_PAIR:
                 slot = (slot + np.uint64(1)) & mask
             pairs[slot] = (key << np.uint64(22)) | np.uint64(row)
+            partners[left] |= np.uint64(1) << np.uint64(right & 63)
     for first in range(256):
         for second in range(256):
-            byte_pairs[first, second] = pair_rank(byte_ids[first], byte_ids[second], pairs)
+            byte_pairs[first, second] = pair_rank(byte_ids[first], byte_ids[second], pairs, partners)
 
 
 @kernel
@@ -81,8 +83,14 @@ def _pair_slot(key: np.uint64, mask: np.uint64) -> np.uint64:
 
 
 @kernel
-def pair_rank(left: int, right: int, pairs: NDArray[np.uint64]) -> np.int32:
-    """Return the rank of the concatenation of two ids, or NO_RANK where it is no token."""
+def pair_rank(left: int, right: int, pairs: NDArray[np.uint64], partners: NDArray[np.uint64]) -> np.int32:
+    """Return the rank of the concatenation of two ids, or NO_RANK where it is no token.
+
+    `partners[left]` has bit `right % 64` where a token begins with `left` and goes on with such an id: most pairs make no token,
+    and most of those are told apart without the pair index.
+    """
+    if not (partners[left] >> np.uint64(right & 63)) & np.uint64(1):
+        return NO_RANK
     mask = np.uint64(pairs.size - 1)
     key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
     slot = _pair_slot(key, mask)
@@ -104,6 +112,7 @@ def merge_by_scan(
     before: NDArray[np.int32],
     limit: int,
     pairs: NDArray[np.uint64],
+    partners: NDArray[np.uint64],
 ) -> int:
     """Merge `symbols[:n_symbols]`, at most SCAN_LIMIT, in place, return how many are left.
 
@@ -133,12 +142,12 @@ def merge_by_scan(
         merged += 1
         if following < n_symbols:
             before[following] = at
-            joined = pair_rank(rank, symbols[following], pairs)
+            joined = pair_rank(rank, symbols[following], pairs, partners)
             if joined != NO_RANK:
                 keys[at] = (joined << np.int32(7)) | np.int32(at)
         previous = np.int64(before[at])
         if previous >= 0:
-            joined = pair_rank(symbols[previous], rank, pairs)
+            joined = pair_rank(symbols[previous], rank, pairs, partners)
             keys[previous] = (joined << np.int32(7)) | np.int32(previous) if joined != NO_RANK else NO_RANK
         best = NO_RANK
         for i in range(n_symbols):
@@ -194,6 +203,7 @@ def merge_by_heap(
     heap: NDArray[np.uint64],
     limit: int,
     pairs: NDArray[np.uint64],
+    partners: NDArray[np.uint64],
 ) -> int:
     """Merge `symbols[:n_symbols]` in place in n log n time, return how many are left.
 
@@ -221,12 +231,12 @@ def merge_by_heap(
         ranks[at] = NO_RANK
         if following < n_symbols:
             before[following] = at
-            ranks[at] = pair_rank(rank, symbols[following], pairs)
+            ranks[at] = pair_rank(rank, symbols[following], pairs, partners)
             if ranks[at] < limit:
                 size = push(heap, size, (np.uint64(ranks[at]) << np.uint64(32)) | np.uint64(at))
         previous = before[at]
         if previous >= 0:
-            ranks[previous] = pair_rank(symbols[previous], rank, pairs)
+            ranks[previous] = pair_rank(symbols[previous], rank, pairs, partners)
             if ranks[previous] < limit:
                 size = push(heap, size, (np.uint64(ranks[previous]) << np.uint64(32)) | np.uint64(previous))
     kept = 0
@@ -236,6 +246,14 @@ def merge_by_heap(
         kept += 1
         at = after[at]
     return kept
+
+
+@kernel
+def mark_lengths(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.uint64]) -> None:
+    """Set the bit of its length, or of 63 for more, for each token: uint64[256] by first byte, all 0 on entry."""
+    for row in range(starts.size - 1):
+        if starts[row] < starts[row + 1]:
+            lengths[data[starts[row]]] |= np.uint64(1) << np.uint64(min(starts[row + 1] - starts[row], 63))
 
 
 @kernel
@@ -299,6 +317,7 @@ def _begin(
     stop: int,
     byte_ids: NDArray[np.int32],
     pairs: NDArray[np.uint64],
+    partners: NDArray[np.uint64],
     byte_pairs: NDArray[np.int32],
     characters: NDArray[np.int32],
     borders: NDArray[np.uint8],
@@ -338,10 +357,14 @@ def _begin(
                 | ((np.int64(data[position + 1]) & 0x3F) << 6)
                 | (np.int64(data[position + 2]) & 0x3F)
             )
-        for i in range(characters[row, 0]):
-            symbols[n_symbols] = characters[row, 1 + i]
-            ranks[n_symbols] = -1
-            n_symbols += 1
+        # Two symbols are written where there is one: the next character writes over the second.
+        symbols[n_symbols] = characters[row, 1]
+        symbols[n_symbols + 1] = characters[row, 2]
+        ranks[n_symbols] = -1
+        ranks[n_symbols + 1] = -1
+        if characters[row, 0] == 3:
+            symbols[n_symbols + 2] = characters[row, 3]
+        n_symbols += np.int64(characters[row, 0])
         ranks[n_symbols - 1] = -2
         position += length
     for i in range(n_symbols - 1):
@@ -350,7 +373,7 @@ def _begin(
         elif ranks[i] == -1:
             ranks[i] = NO_RANK
         else:
-            ranks[i] = pair_rank(symbols[i], symbols[i + 1], pairs)
+            ranks[i] = pair_rank(symbols[i], symbols[i + 1], pairs, partners)
     ranks[n_symbols - 1] = NO_RANK
     return n_symbols
 
@@ -364,8 +387,10 @@ def encode_pretokens(
     token_data: NDArray[np.uint8],
     token_starts: NDArray[np.int64],
     token_slots: NDArray[np.int32],
+    lengths: NDArray[np.uint64],
     shortcut: bool,  # noqa: FBT001 - a kernel's flag
     pairs: NDArray[np.uint64],
+    partners: NDArray[np.uint64],
     byte_pairs: NDArray[np.int32],
     characters: NDArray[np.int32],
     borders: NDArray[np.uint8],
@@ -390,19 +415,19 @@ def encode_pretokens(
         stop = starts[row + 1]
         limit = limits[row] if limits.size > 1 else limits[0]
         whole = -1
-        if shortcut:
+        if shortcut and start < stop and (lengths[data[start]] >> np.uint64(min(stop - start, 63))) & np.uint64(1):
             whole = find_bytes(data, start, stop, token_data, token_starts, token_slots)
         if whole >= 0:
             ids[used] = whole
             used += 1
         else:
             symbols = ids[used : used + stop - start]
-            n_symbols = _begin(data, start, stop, byte_ids, pairs, byte_pairs, characters, borders, symbols, ranks)
+            n_symbols = _begin(data, start, stop, byte_ids, pairs, partners, byte_pairs, characters, borders, symbols, ranks)
             if n_symbols <= SCAN_LIMIT:
                 for i in range(n_symbols):
                     ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK
-                n_symbols = merge_by_scan(n_symbols, symbols, ranks, after, before, limit, pairs)
+                n_symbols = merge_by_scan(n_symbols, symbols, ranks, after, before, limit, pairs, partners)
             else:
-                n_symbols = merge_by_heap(n_symbols, symbols, ranks, after, before, heap, limit, pairs)
+                n_symbols = merge_by_heap(n_symbols, symbols, ranks, after, before, heap, limit, pairs, partners)
             used += n_symbols
         id_starts[row + 1] = used

@@ -374,11 +374,6 @@ def _settle(
     pairs[pair, COUNT] = 0
     n_made = 0
     for i in range(n_touched):
-        if i + PREFETCH_AHEAD < n_touched:
-            ahead = np.int64(touched[i + PREFETCH_AHEAD])
-            prefetch(neighbours, 8 * ahead)
-            prefetch(pair_slots, pair_slot((ahead << 32) | a, pair_slots.size))
-            prefetch(pair_slots, pair_slot((b << 32) | ahead, pair_slots.size))
         id_ = np.int64(touched[i])
         if neighbours[id_, OLD]:
             _lower((id_ << 32) | a, neighbours[id_, OLD], pairs, pair_slots)
