@@ -422,7 +422,9 @@ def encode_pretokens(
             used += 1
         else:
             symbols = ids[used : used + stop - start]
-            n_symbols = _begin(data, start, stop, byte_ids, pairs, partners, byte_pairs, characters, borders, symbols, ranks)
+            n_symbols = _begin(
+                data, start, stop, byte_ids, pairs, partners, byte_pairs, characters, borders, symbols, ranks
+            )
             if n_symbols <= SCAN_LIMIT:
                 for i in range(n_symbols):
                     ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK

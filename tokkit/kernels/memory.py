@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 def _load_word(typing_context: Any, data: Any, position: Any) -> Any:  # noqa: ARG001 - numba's signature for an intrinsic
     """Return the eight bytes from `data[position]` on as a little-endian uint64: of int32, two with the first one below."""
-    if not (isinstance(data, types.Array) and data.dtype in (types.uint8, types.int32) and isinstance(position, types.Integer)):
+    if not (
+        isinstance(data, types.Array)
+        and data.dtype in (types.uint8, types.int32)
+        and isinstance(position, types.Integer)
+    ):
         return None
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.allowed import is_allowed
-from tokkit.kernels.jit import kernel
+from tokkit.kernels.jit import inlined, kernel
 from tokkit.kernels.memory import load_word, prefetch
 from tokkit.kernels.records import HEADER, pair_slot
 
@@ -223,6 +223,17 @@ def _is_in_enough(
     return found >= least
 
 
+@inlined
+def _touch(id_: int, neighbours: NDArray[np.int64], touched: NDArray[np.int32], n_touched: int) -> int:
+    """Note a neighbour when it is met first, return how many there are."""
+    if neighbours[id_, OLD] + neighbours[id_, NEW] + neighbours[id_, RIGHT + OLD] + neighbours[id_, RIGHT + NEW]:
+        return n_touched
+    touched[n_touched] = id_
+    neighbours[id_, LAST] = -1
+    neighbours[id_, RIGHT + LAST] = -1
+    return n_touched + 1
+
+
 @kernel
 def _join(
     pair: int,
@@ -284,30 +295,16 @@ def _join(
                 now = left if side == LEFT else right
                 if now < 0:
                     continue
-                if (
-                    neighbours[now, OLD] + neighbours[now, NEW] + neighbours[now, RIGHT + OLD] + neighbours[now, RIGHT + NEW]
-                    == 0
-                ):
-                    touched[n_touched] = now
-                    n_touched += 1
-                    neighbours[now, LAST] = -1
-                    neighbours[now, RIGHT + LAST] = -1
+                n_touched = _touch(now, neighbours, touched, n_touched)
                 neighbours[now, side + NEW] += weight
                 if neighbours[now, side + LAST] != record:
                     neighbours[now, side + LAST] = record
                     neighbours[now, side + N_RECORDS] += 1
                     events[n_events] = (record << 32) | (now << 1) | (side == RIGHT)
                     n_events += 1
-                if side == LEFT and left == c:
+                if now == c and side == LEFT:
                     now = np.int64(b)
-                    if (
-                        neighbours[now, OLD] + neighbours[now, NEW] + neighbours[now, RIGHT + OLD] + neighbours[now, RIGHT + NEW]
-                        == 0
-                    ):
-                        touched[n_touched] = now
-                        n_touched += 1
-                        neighbours[now, LAST] = -1
-                        neighbours[now, RIGHT + LAST] = -1
+                    n_touched = _touch(now, neighbours, touched, n_touched)
                 neighbours[now, side + OLD] += weight
         records[record] = kept - first
     return n_touched, n_events, n_records
