@@ -950,3 +950,17 @@ def test_count_says_by_how_much_it_weighed(run, corpus_folder, tmp_path):
     weights.write_text('"en-*" = 1\nzh-law = 1\n', "utf-8")
     code, _, err = run("count", corpus_folder, *LABELS, "--weights", weights, "-o", tmp_path / "weighed.parquet")
     assert (code, err.splitlines()[-1]) == (0, "counts multiplied: en-books by 111, en-web by 111, zh-law by 100")
+
+
+def test_a_json_document_is_indented_as_json_does(capsys):
+    value = {
+        "a": [1, 2.5, 1e-7, -0.0],
+        "é": {'中\u2028"\\\x00': [[], {}, [{}], None, True]},
+        "big": [{"n": 1 << 80}, ""],
+    }
+    several: list[Any] = [value, [], {}, "x", 3]
+    for each in several:
+        data.document(each)
+        assert capsys.readouterr().out == json.dumps(each, ensure_ascii=False, indent=2) + "\n"
+    with pytest.raises(ValueError, match="Out of range float"):
+        data.document(float("nan"))

@@ -82,7 +82,7 @@ ROOMS = {
     ),
     "audit": room("audit*", "numpy regex", "encode errors foreign kernels unicode"),
     "export": room("agreement export", "", "errors formats vocabulary"),
-    "render": room("render.*", "rich", "display errors"),
+    "render": room("render.*", "rich msgspec", "display errors"),
 }
 EVERYTHING = frozenset(ROOMS)
 ROOMS |= {

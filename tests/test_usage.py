@@ -187,7 +187,8 @@ def test_a_recipe_selects_by_usage_as_the_verb_does_and_keeps_where_from(cl100k,
     assert planned.steps[0] == ("select", expected)
     first = build(recipe, tmp_path)
     assert first.vocabulary.tokens == chosen.vocabulary.tokens
-    assert first.vocabulary.provenance[-2]["factors"] == chosen.vocabulary.provenance[-1]["factors"]
+    selected = next(step for step in first.vocabulary.provenance if step["step"] == "select")
+    assert selected["factors"] == chosen.vocabulary.provenance[-1]["factors"]
     assert [(each.role, each.name) for each in first.inputs if each.role == "select"] == [("select", "counts.parquet")]
     keys = [source.key for source in sources_of_usage(recipe.base, tmp_path)]
     save(combine([table, table]), tmp_path / "counts.parquet")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tokkit.vocabulary import Vocabulary
 
 SEED = 60_004
+FRONTIER_STEP = 2_500
 LADDER = (64_000, 96_000, 128_000, 160_000)
 _AROUND = 12_000  # slots on either side of the best whose learned splits say where the best of a draw is
 
@@ -206,7 +207,7 @@ def plan(
     best = best_learned(ground, room)
     below, above = neighbours(ground, room)
     seeded = seed in ground.learned_for(room)
-    steps = sorted({*(cut for cut in ground.known if cut <= most), *range(10_000, most, 10_000)})
+    steps = sorted({*(cut for cut in ground.known if cut <= most), *range(0, most, FRONTIER_STEP)})
     look = _Look(ground, room, best)
     return Plan(
         base.name,

@@ -30,7 +30,7 @@ def run(
     max_bytes: options.MaxBytes = None,
     memory: options.Memory = None,
     folds: Annotated[
-        int, typer.Option("--folds", metavar="K", min=0, help="Keep K folds of documents apart, for plan's intervals.")
+        int, typer.Option("--folds", metavar="K", min=0, help="Keep K folds of the documents apart, for intervals.")
     ] = 0,
     on_error: options.OnErrorOption = options.OnError.STOP,
     dedup: Annotated[

@@ -41,7 +41,7 @@ def run(
     ] = False,
     folds: Annotated[
         int,
-        typer.Option("--folds", metavar="K", min=0, help="Give intervals, from K parts of the documents; 20 is good."),
+        typer.Option("--folds", metavar="K", min=0, help="Keep K folds of the documents apart, for intervals."),
     ] = 0,
     language: options.Language = None,
     domain: options.Domain = None,

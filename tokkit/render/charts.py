@@ -18,7 +18,7 @@ from tokkit.page import LENGTHS, leading_scripts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tokkit.page import Page
+    from tokkit.page import Page, Split
 
 WIDTH = 358  # pixels: a phone's 390 less its margins
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d9dee4", "#fdfdfe"
@@ -29,6 +29,7 @@ PNG_SCALE = 2.0
 EXTRA = "pip install 'tokkit[report]'"
 MOST_LANGUAGES = 24
 LONGEST_LABEL = 28
+MOST_CHANGE = 0.03  # what the chart of the frontier shows: three in a hundred more tokens than the best
 Rows = list[dict[str, Any]]
 
 
@@ -177,7 +178,7 @@ def _frontier(page: Page) -> Any:
     import altair as alt  # noqa: PLC0415
 
     rows = []
-    for split in page.frontier:
+    for split in _near_the_best(page.frontier):
         low, high = split.change_interval or (split.change, split.change)
         label = f"{split.label} {split.prefix:,}" if split.label else ""
         ends = {"value": 100 * split.change, "low": 100 * low, "high": 100 * high}
@@ -194,10 +195,16 @@ def _frontier(page: Page) -> Any:
     layers.append(learned.mark_point(color=SERIES[1], filled=True, size=26, opacity=1).encode(x=x, y=y))
     named = _chart([row for row in rows if row["label"]])
     layers.append(named.mark_point(color=MARK, filled=True, size=50, opacity=1).encode(x=x, y=y))
-    for label, align in (("best", "left"), ("seed", "right")):
+    for label, dy in (("best", -12), ("seed", -26)):
         text = _chart([row for row in rows if str(row["label"]).startswith(label)])
-        layers.append(text.mark_text(color=MARK, align=align, dy=-11).encode(x=x, y=y, text="label:N"))
+        layers.append(text.mark_text(color=MARK, align="left", dx=2, dy=dy).encode(x=x, y=y, text="label:N"))
     return alt.layer(*layers).properties(**_size(240), title="The frontier: what other splits of the size cost")
+
+
+def _near_the_best(frontier: Sequence[Split]) -> Sequence[Split]:
+    """Leave out splits so bad that the others would look alike beside them."""
+    near = [split for split in frontier if split.change <= MOST_CHANGE or split.label]
+    return near if len(near) > 2 else frontier
 
 
 def _bars(
