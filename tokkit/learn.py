@@ -244,6 +244,7 @@ class _Trainer:
     touched: NDArray[np.int32]
     learned: NDArray[np.int64]
     script_before: NDArray[np.int32]
+    n_indexed: int = 0
     window: int = 0  # how many pairs are hot when they are indexed; 0: as many as the size suggests
     pairs: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 5), np.int64))
     pair_slots: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
@@ -275,6 +276,8 @@ class _Trainer:
     def run(self, min_count: int, veto: Veto | None, progress: Callable[[int, int], None] | None) -> None:
         """Learn until the target is reached or no pair is left."""
         self.state[kernels.ASK] = veto is not None
+        # A pretoken weighs one at least, so that what stands in so many of them is counted as often.
+        min_count = max(min_count, int(self.state[kernels.MIN_PRETOKENS]))
         target = int(self.state[kernels.TARGET])
         step = target if progress is None else max(target // 200, 1)
         if not self.index(min_count):
@@ -334,8 +337,12 @@ class _Trainer:
         come of them takes half as much memory again.
         """
         keys, counts, occurrences = self.counted_pairs()
+        enough = occurrences >= self.state[kernels.MIN_PRETOKENS]  # where a pair stands only becomes less
+        keys, counts, occurrences = keys[enough], counts[enough], occurrences[enough]
         cold = counts[counts < self.state[kernels.THRESHOLD]] if self.pairs.size else counts
         window = self.window or max(2 * (self.learned.shape[0] - int(self.state[kernels.N_LEARNED])), 1 << 16)
+        window <<= self.n_indexed  # where most are refused there are few rounds even so
+        self.n_indexed += 1
         threshold = min_count
         if cold.size > window:
             threshold = max(min_count, int(np.partition(cold, cold.size - window)[cold.size - window]))

@@ -378,7 +378,10 @@ def _settle(
             _lower((b << 32) | id_, neighbours[id_, RIGHT + OLD], pairs, pair_slots)
         for side in (LEFT, RIGHT):
             list_start = -1
-            if neighbours[id_, side + NEW] >= state[THRESHOLD]:
+            if (
+                neighbours[id_, side + NEW] >= state[THRESHOLD]
+                and neighbours[id_, side + N_RECORDS] >= state[MIN_PRETOKENS]
+            ):
                 list_start = _make_pair(
                     id_ if side == LEFT else new_id, new_id if side == LEFT else id_,
                     neighbours[id_, side + NEW], neighbours[id_, side + N_RECORDS],
