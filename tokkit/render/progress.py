@@ -79,4 +79,5 @@ def _bar(unit: str) -> Progress:
         TimeRemainingColumn(),
         console=Console(file=sys.stderr, no_color=not talk.colour_wanted(terminal=True)),
         transient=True,
+        refresh_per_second=2,  # at ten, which is rich's own, a bar takes one part in ten of a short count
     )
