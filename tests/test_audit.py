@@ -205,7 +205,7 @@ def test_a_phrase_of_one_slice_is_one_source(clean):
 
 
 def test_what_a_text_alone_gives_away():
-    made = ("\ue004", "\u200b们", "，我", "赌场大全", "希望你喜欢这个", "你也可以在", "表情👩‍👩‍👧", "中华人民共和国")
+    made = ("\ue004", "\u200b们", "，我，", "赌场大全", "希望你喜欢这个", "你也可以在", "表情👩‍👩‍👧", "中华人民共和国")
     words = parse_veto("# mine\n赌场\n/大全$/\n".encode(), "words.txt")
     result = audit(with_tokens(*(text.encode() for text in made)), count_texts(["无"] * 30), unwanted=[words])
     assert [(each.use.token.decode(), each.kind, each.why) for each in result.findings] == [
@@ -213,7 +213,7 @@ def test_what_a_text_alone_gives_away():
         ("\u200b们", "hidden-character", "holds a zero-width space, U+200B"),
         ("赌场大全", "unwanted-word", "holds the unwanted 赌场"),
         ("希望你喜欢这个", "sentence-shard", "a piece of a sentence of 7 characters, with 你"),
-        ("，我", "sentence-shard", "a piece of a sentence of 2 characters, with ，我"),
+        ("，我，", "sentence-shard", "a mark and 我，, which is no token by itself"),
         ("你也可以在", "function-words", "4 function words in a row: 你 也 可以 在"),
     ]
 
@@ -236,9 +236,37 @@ def test_words_are_not_stacked():
 
 
 def test_only_the_kinds_that_are_asked_for():
-    vocabulary = with_tokens("\ue004".encode(), "，我".encode())
+    vocabulary = with_tokens("\ue004".encode(), "我，".encode())
     result = audit(vocabulary, count_texts(["无"]), kinds=["sentence-shard"])
-    assert found_by(result) == {"，我": "sentence-shard"}
+    assert found_by(result) == {"我，": "sentence-shard"}
+
+
+@pytest.mark.parametrize(
+    ("token", "others", "why"),
+    [
+        ("，我们", ("我们",), None),  # a word with its mark, as ` we` is one with its space
+        ("（人民法院", ("人民法院",), None),
+        ("，我们", (), "a mark and 我们, which is no token by itself"),
+        ("。”我们", ("”我们", "我们"), "a piece of a sentence of 4 characters, with ”我"),
+        ("我们，", ("我们",), "a piece of a sentence of 3 characters, with 们，"),
+        ("，我们，", ("我们，",), "a piece of a sentence of 4 characters, with 们，"),
+        ("我，们", ("们",), "a piece of a sentence of 3 characters, with 我，"),
+        ("，我们可以看到", ("我们可以看到",), "a piece of a sentence of 7 characters, with 我"),
+        ("，在这种情况下", ("在这种情况下",), "a piece of a sentence of 7 characters, with 在…下"),
+    ],
+)
+def test_a_mark_may_stand_before_a_word_that_is_a_token(token, others, why):
+    vocabulary = with_tokens(*(text.encode() for text in (token, *others)))
+    found = audit(vocabulary, count_texts(["无"]), kinds=["sentence-shard"]).findings
+    assert {each.use.token.decode(): each.why for each in found}.get(token) == why
+
+
+def test_a_mark_hides_no_stack_of_function_words():
+    vocabulary = with_tokens("，你也可以在".encode(), "你也可以在".encode())
+    assert found_by(audit(vocabulary, count_texts(["无"]))) == {
+        "，你也可以在": "function-words",
+        "你也可以在": "function-words",
+    }
 
 
 @pytest.mark.parametrize("text", ["#酒店", "/酒店/", "酒\t店", "酒\n店", "酒\u2028店", "酒店", "//"])

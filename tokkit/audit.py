@@ -158,6 +158,7 @@ def audit(
         sum(part.documents for part in table.slices),
         frozenset(part.name for part in table.slices if len(table.slices) > 2 and 2 * part.bytes <= table.n_bytes),
         evidence,
+        frozenset(vocabulary.tokens),
     )
     findings = find(uses, surroundings, kinds or KINDS, unwanted, thresholds or Thresholds())
     wanting = [] if expected is None else [use for use in uses if (use.expected or 0) < min_expected]

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokkit.audit_rules import clause, stacked, unwanted_character
+from tokkit.audit_rules import behind_mark, clause, stacked, unwanted_character
 from tokkit.audit_tallies import unspaced_characters
 from tokkit.unicode import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tokkit.audit import TokenUse
     from tokkit.learn import Veto
@@ -80,11 +80,13 @@ class Surroundings:
         documents: how many documents the text has.
         narrow_slices: the slices whose text may be called one source: one of three or more, with at most half of all text.
         evidence: for each id the pretokens that have it most often, with their counts.
+        tokens: all tokens of the vocabulary: a word is a word when it is one of them.
     """
 
     documents: int
     narrow_slices: frozenset[str]
     evidence: Mapping[int, tuple[tuple[bytes, int], ...]]
+    tokens: Collection[bytes]
 
 
 def find(
@@ -109,7 +111,7 @@ def find(
         text = text_of(use.token)
         if text is None:  # a part of a character comes from no phrase
             continue
-        verdicts = _of_text(text, length, unwanted)
+        verdicts = _of_text(text, length, unwanted, surroundings.tokens)
         verdicts |= _of_counts(use, length, surroundings, lines)
         of_it = [kind for kind in KINDS if kind in verdicts and kind in kinds]
         if of_it:
@@ -121,19 +123,22 @@ def find(
 Verdicts = dict[str, tuple[float, str]]
 
 
-def _of_text(text: str, length: int, unwanted: Sequence[Veto]) -> Verdicts:
-    """Return what a text alone says."""
+def _of_text(text: str, length: int, unwanted: Sequence[Veto], tokens: Collection[bytes]) -> Verdicts:
+    """Return what a text alone says, and whether what stands behind a mark is a token by itself."""
     found: Verdicts = {}
     if character := unwanted_character(text):
         found["hidden-character"] = (1.0, f"holds {character}")
-    if word := _unwanted_word(text, unwanted):
-        found["unwanted-word"] = (1.0, f"holds the unwanted {word}")
-    if particle := clause(text, length):
+    if held := _unwanted_word(text, unwanted):
+        found["unwanted-word"] = (1.0, f"holds the unwanted {held}")
+    word = behind_mark(text) if length else text
+    if word != text and word.encode() not in tokens:
+        found["sentence-shard"] = (float(len(text)), f"a mark and {word}, which is no token by itself")
+    elif particle := clause(word, length):
         found["sentence-shard"] = (
             float(len(text)),
             f"a piece of a sentence of {len(text)} characters, with {particle}",
         )
-    if words := stacked(text):
+    if words := stacked(word):
         found["function-words"] = (float(len(words)), f"{len(words)} function words in a row: {' '.join(words)}")
     return found
 

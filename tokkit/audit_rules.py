@@ -36,10 +36,9 @@ _PARTICLES = regex.compile(
 _INNOCENT = regex.compile(
     r"目的|标的|標的|的确|的確|的士|了解|明了|了结|是否|国是|國是|其[他它]|他人|他国|他國|自我|刹那|设区的市"
 )
-# Sentence punctuation with a letter on any side of it: what a split pattern lets stand before a word.
-_ACROSS = regex.compile(
-    r"[，。！？；：、…—“”‘’（）《》「」『』【】][\p{L}\p{N}]|[\p{L}\p{N}][，。！？；：、…—“”‘’（）《》「」『』【】]"
-)
+# Sentence punctuation with a letter on any side of it.
+_MARKS = "，。！？；：、…—“”‘’（）《》「」『』【】"
+_ACROSS = regex.compile(rf"[{_MARKS}][\p{{L}}\p{{N}}]|[\p{{L}}\p{{N}}][{_MARKS}]")
 
 _FUNCTION_WORDS = frozenset(
     (  # noqa: SIM905 - words read best as words
@@ -72,6 +71,18 @@ def unwanted_character(text: str) -> str | None:
             if first <= code <= last:
                 return f"{name}, U+{code:04X}"
     return None
+
+
+def behind_mark(text: str) -> str:
+    """Return a text without the one sentence mark before it, where a letter follows; as it is where that is not so.
+
+    Split patterns let one mark stand before a word, as one space: `，我们` is to `我们` what ` we` is to `we`.
+
+    Example:
+        >>> behind_mark("，我们"), behind_mark("。”我们"), behind_mark("我们，"), behind_mark("，")
+        ('我们', '。”我们', '我们，', '，')
+    """
+    return text[1:] if len(text) > 1 and text[0] in _MARKS and text[1].isalpha() else text
 
 
 def clause(text: str, unspaced: int) -> str | None:
