@@ -203,6 +203,7 @@ def _select(recipe: Recipe, base: Vocabulary, uses: Sequence[Source], weights: M
             weights=slice_weights(table.slices, weights) if weights else None,
             protect_prefix=section.protect_prefix,
             min_uses=section.min_uses,
+            rank_share=section.rank_share,
         ).selection
     return select(
         base,

@@ -9,9 +9,10 @@ The costs are estimates: where a token is gone, its parts may merge with their n
 knows. Taking the tokens away in 4, 8 or 16 rounds, with the uses counted anew before each, was tried and given up: on 176 MB of
 English and code the best 60,004 of cl100k_base had the same 3.9011 bytes per token after any number of rounds.
 
-Counts of a sample say little about rare tokens, and nothing about slices that it lacks. Two things guard those: tokens below
-`min_uses` are taken for equally useless and go by rank, the highest first, as in a prefix; and `protect_prefix` keeps the first
-ranks whatever their uses.
+Counts of a sample say little about rare tokens, and nothing about slices that it lacks. Three things guard those: tokens below
+`min_uses` are taken for equally useless and go by rank, the highest first, as in a prefix; `protect_prefix` keeps the first
+ranks whatever their uses; and `rank_share` adds to the uses what the ranks alone promise. The base was learned from far more
+text than a sample has, and how common a token was there falls about as 1 / rank (Zipf's law; `_FLAT_RANKS` for the first ones).
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
     from tokkit.counts_table import CountsTable, Slice
 
+_FLAT_RANKS = (
+    1000  # a rank promises 1 / (rank + this): the first thousands are bytes and their pairs, which words use up
+)
+_MOST_RANK_SHARE = 100
 _FULL_FACTOR = 1 << 16  # the factor of the slice that weighs most a byte; shares hold to a part in 65,536 of it
 
 
@@ -74,6 +79,7 @@ def select_by_usage(
     weights: Mapping[tuple[str, str], float] | None = None,
     protect_prefix: int = 0,
     min_uses: int = 2,
+    rank_share: float = 0.0,
     name: str | None = None,
 ) -> UsageSelection:
     r"""Select the tokens of a base that counts need most, closed under merging.
@@ -87,6 +93,7 @@ def select_by_usage(
         weights: each slice's share of the bytes of a mixture (`tokkit.counts.slice_weights`); as they are when omitted.
         protect_prefix: the ranks below this one stay, whatever their uses.
         min_uses: tokens used less often (weighed) are taken for equally useless.
+        rank_share: uses that the ranks promise, as a share of those that were counted: 0.1 adds a tenth.
         name: the new vocabulary's name; the base's name, `usage` and the number of tokens when omitted.
 
     Raises:
@@ -104,7 +111,9 @@ def select_by_usage(
         >>> chosen.selection.vocabulary.tokens[256:], chosen.gains[0].tokens, chosen.gains[0].prefix_tokens
         ((b'ab', b'cd', b'cde'), 10, 12)
     """
-    usage = order_by_usage(base, size, table, weights=weights, protect_prefix=protect_prefix, min_uses=min_uses)
+    usage = order_by_usage(
+        base, size, table, weights=weights, protect_prefix=protect_prefix, min_uses=min_uses, rank_share=rank_share
+    )
     selection = usage.selection(size, name)
     return UsageSelection(selection, _gains(base, selection.vocabulary, table))
 
@@ -144,6 +153,7 @@ def order_by_usage(
     weights: Mapping[tuple[str, str], float] | None = None,
     protect_prefix: int = 0,
     min_uses: int = 2,
+    rank_share: float = 0.0,
 ) -> Usage:
     r"""Return the order in which tokens are taken away, until `least` of them are left; see `select_by_usage`.
 
@@ -156,16 +166,20 @@ def order_by_usage(
         ([b'abc', b'ab', b'cde', b'cd'], (b'cd', b'cde'))
     """
     _check(base, least, table, protect_prefix, min_uses)
+    if not 0 <= rank_share <= _MOST_RANK_SHARE:
+        raise InputError(f"rank share {rank_share}: it must be 0 to {_MOST_RANK_SHARE}", "0.1 is a good number")
     factors = _factors(table.slices, weights)
     fixed = np.array([len(token) <= 1 for token in base.tokens])
     fixed[:protect_prefix] = True
     uses = sum(factor * row for factor, row in zip(factors, final_uses(base, table), strict=True))
+    uses += _promised(base, int(uses.sum()), rank_share)
     taken, costs = _take_leaves(base, fixed, uses, least, min_uses * max(factors))
     options = {
         "counts": _fingerprint(table),
         "factors": {part.name: factor for part, factor in zip(table.slices, factors, strict=True)} if weights else None,
         "protect_prefix": protect_prefix,
         "min_uses": min_uses,
+        "rank_share": rank_share,
     }
     return Usage(base, taken, costs, {option: value for option, value in options.items() if value})
 
@@ -215,6 +229,18 @@ def _factors(slices: Sequence[Slice], weights: Mapping[tuple[str, str], float] |
     if most <= 0:
         raise InputError("the weights leave nothing of the counts table")
     return [round(_FULL_FACTOR * ratio / most) for ratio in ratios]
+
+
+def _promised(base: Vocabulary, n_uses: int, rank_share: float) -> NDArray[np.int64]:
+    """Return the uses that the ranks promise, in all `rank_share` of `n_uses`, rounded down; in whole numbers, so exact.
+
+    Example:
+        >>> _promised(Vocabulary("tiny", "", (b"a", b"b", b"", b"ab")), 3000, 0.1)
+        array([100, 100,   0,  99])
+    """
+    parts = [(1 << 40) // (rank + _FLAT_RANKS) if token else 0 for rank, token in enumerate(base.tokens)]
+    share, whole = round(rank_share * 1_000_000), 1_000_000 * sum(parts)
+    return np.array([n_uses * share * part // whole for part in parts], np.int64)
 
 
 def _take_leaves(

@@ -33,6 +33,9 @@ def run(
     min_uses: Annotated[
         int, typer.Option("--min-uses", metavar="N", min=0, help="Below this many uses the rank decides.")
     ] = 2,
+    rank_share: Annotated[
+        float, typer.Option("--rank-share", metavar="S", min=0, help="Uses that ranks promise, as a share of all.")
+    ] = 0.0,
     name: options.Name = None,
     pattern: options.Pattern = None,
     quiet: options.Quiet = False,
@@ -44,7 +47,8 @@ def run(
     that many are kept. The 256 bytes stay, and a token whose parts were dropped
     goes too. --by usage keeps instead the --size tokens that the text of --on
     needs most, and tells what each slice gains or loses against the prefix;
-    --protect-prefix guards text that --on lacks. Costs a few seconds.
+    --protect-prefix guards text that --on lacks, and --rank-share 0.1 rare tokens
+    that its sample cannot tell. Costs a few seconds.
 
     Example:
       tokkit select cl100k_base --size 60004 -o base.tiktoken
@@ -60,10 +64,12 @@ def run(
             raise InputError(
                 "--by usage together with a filter", "select with the filter first, then --by usage from what it wrote"
             )
-        _by_usage(base, size, output, on, weights, protect_prefix, min_uses, name, pattern, quiet, as_json)
+        _by_usage(base, size, output, on, weights, protect_prefix, min_uses, rank_share, name, pattern, quiet, as_json)
         return
-    if on or weights or protect_prefix:
-        raise InputError("--on, --weights and --protect-prefix say how to select by usage", "add --by usage")
+    if on or weights or protect_prefix or rank_share:
+        raise InputError(
+            "--on, --weights, --protect-prefix and --rank-share say how to select by usage", "add --by usage"
+        )
     selection = select(
         inputs.vocabulary(base, pattern),
         size,
@@ -86,6 +92,7 @@ def _by_usage(
     weights: str | None,
     protect_prefix: int,
     min_uses: int,
+    rank_share: float,
     name: str | None,
     pattern: str | None,
     quiet: bool,
@@ -111,6 +118,7 @@ def _by_usage(
         weights=slice_weights(table.slices, shares) if shares else None,
         protect_prefix=protect_prefix,
         min_uses=min_uses,
+        rank_share=rank_share,
         name=name or output.stem,
     )
     with outputs.writing(output):
