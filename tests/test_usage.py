@@ -19,7 +19,7 @@ from tokkit.laws import check
 from tokkit.recipe import parse
 from tokkit.recipe_build import build, prepare
 from tokkit.recipe_sources import sources_of_usage
-from tokkit.usage import select_by_usage
+from tokkit.usage import _promised, select_by_usage
 from tokkit.vocabulary import Vocabulary
 
 PATTERN = r"\S+|\s+"
@@ -81,6 +81,21 @@ def test_rare_uses_are_no_evidence_and_the_protected_prefix_stays(cl100k):
     assert chosen.tokens == cl100k.tokens[:1000]
     guarded = select_by_usage(cl100k, 1000, table, protect_prefix=900).selection.vocabulary
     assert guarded.tokens[:900] == cl100k.tokens[:900]
+
+
+def test_ranks_promise_uses_that_a_sample_does_not_have():
+    between = (bytes([128 + i // 50, 128 + i % 50]) for i in range(2000))
+    base = Vocabulary("tiny", PATTERN, (*LETTERS, b"ab", *between, b"cd", b"ef"))
+    table = count_texts(["cd cd " + "ef " * 400], PATTERN)  # 804 tokens
+    kept = {}
+    for share in (0.0, 0.1, 10.0):
+        made = select_by_usage(base, 258, table, min_uses=0, rank_share=share).selection.vocabulary
+        kept[share] = made.tokens[256:]
+        assert made.provenance[-1].get("rank_share", 0.0) == share
+    assert kept == {0.0: (b"cd", b"ef"), 0.1: (b"cd", b"ef"), 10.0: (b"ab", b"ef")}
+    assert _promised(base, 804, 10.0)[[256, -2, -1]].tolist() == [5, 2, 2]  # `cd` is used twice besides: 4
+    with pytest.raises(InputError, match="rank share -0.1"):
+        select_by_usage(base, 258, table, rank_share=-0.1)
 
 
 def test_weights_decide_between_slices(cl100k, table):
