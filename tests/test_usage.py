@@ -94,7 +94,7 @@ def test_ranks_promise_uses_that_a_sample_does_not_have():
         assert made.provenance[-1].get("rank_share", 0.0) == share
     assert kept == {0.0: (b"cd", b"ef"), 0.1: (b"cd", b"ef"), 10.0: (b"ab", b"ef")}
     assert _promised(base, 804, 10.0)[[256, -2, -1]].tolist() == [5, 2, 2]  # `cd` is used twice besides: 4
-    with pytest.raises(InputError, match="rank share -0.1"):
+    with pytest.raises(InputError, match=r"rank share -0\.1"):
         select_by_usage(base, 258, table, rank_share=-0.1)
 
 
