@@ -188,6 +188,7 @@ size = 600
 by = "usage"
 on = "counts.parquet"
 weights = { "en-*" = 1, "*" = 2 }
+rank_share = 0.1
 [pad]
 multiple = 64
 """
@@ -197,7 +198,8 @@ def test_a_recipe_selects_by_usage_as_the_verb_does_and_keeps_where_from(cl100k,
     save(table, tmp_path / "counts.parquet")
     recipe = parse(RECIPE.encode(), "needed.toml")
     planned = prepare(recipe, tmp_path)
-    chosen = select_by_usage(cl100k, 600, table, weights=slice_weights(table.slices, {"en-*": 1, "*": 2})).selection
+    weights = slice_weights(table.slices, {"en-*": 1, "*": 2})
+    chosen = select_by_usage(cl100k, 600, table, weights=weights, rank_share=0.1).selection
     expected = f"600 tokens of cl100k_base by usage in counts.parquet, the last of rank {chosen.last_rank:,}"
     assert planned.steps[0] == ("select", expected)
     first = build(recipe, tmp_path)
