@@ -125,7 +125,7 @@ class Usage:
     Attributes:
         base: the base.
         taken: int64[n], ranks, the first taken away first.
-        costs: int64[n], the uses of each when it was taken away, which fell to its parts.
+        costs: int64[n], the uses of each when it was taken away, which fell to its parts; promised ones among them.
         options: how the uses were weighed, for the provenance.
     """
 
