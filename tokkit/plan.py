@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 SEED = 60_004
 FRONTIER_STEP = 2_500
 LADDER = (64_000, 96_000, 128_000, 160_000)
-_AROUND = 12_000  # slots on either side of the best whose learned splits say where the best of a draw is
+_AROUND = 10_000  # slots on either side of the best whose learned splits say where the best of a draw is
 
 Interval = tuple[float, float]
 """What lies between: 95 in 100 draws."""
@@ -255,8 +255,9 @@ def _usage(
 def _best_interval(ground: Ground, room: int) -> tuple[int, int] | None:
     """Return where the best split is for 95 in 100 draws; the best that was learned is always in it.
 
-    For each draw it is where what is filled in is lowest. Where that lies too high, its lowest is always at a learned split; then
-    it is the lowest place of the parabola that fits the learned splits around the best closest.
+    What is filled in has a kink at each learned split, which draws the lowest place there or away. So for each draw it is the
+    lowest place of the smooth curve that fits closest around the best: what is filled in, by a curve of the fourth degree; where
+    any script is learned, the learned splits, by a parabola.
     """
     if ground.folds is None:
         return None
@@ -266,13 +267,12 @@ def _best_interval(ground: Ground, room: int) -> tuple[int, int] | None:
     near = near[np.abs(near - best) <= _AROUND]
     near = near if straight else near[(near - best) % FOLD_STEP == 0]
     rates = ground.draws(near, room)[0]
-    found = near[np.argmin(rates, axis=1)].astype(np.float64)
-    if straight and near.size > 2:
-        away = (near - best) / _AROUND
-        square, line, _ = np.linalg.lstsq(np.vander(away, 3), (rates - rates[:, :1]).T, rcond=None)[0]
-        bowed = square > 0
-        found[bowed] = best - _AROUND * line[bowed] / (2 * square[bowed])
-    low, high = np.clip(np.quantile(found, QUANTILES), near[0], near[-1]).tolist()
+    away = (near - best) / _AROUND
+    degree = min(2 if straight else 4, near.size - 1)
+    fitted = np.linalg.lstsq(np.vander(away, degree + 1), (rates - rates[:, :1]).T, rcond=None)[0]
+    finer = np.arange(near[0], near[-1] + 1, 16)
+    found = finer[np.argmin(np.vander((finer - best) / _AROUND, degree + 1) @ fitted, axis=0)]
+    low, high = np.quantile(found, QUANTILES).tolist()
     return min(int(low), best), max(int(high), best)
 
 

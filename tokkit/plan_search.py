@@ -83,7 +83,7 @@ def _next_cut(ground: Ground, most: int, room: int) -> int | None:
     below, above = neighbours(ground, room)
     if below is None:
         return max(LEAST_CUT, best // 2) if best - LEAST_CUT > WINDOW else None
-    if above is None and most - best > _NEAR:
+    if above is None and most - best > _NEAR and ground.prefixes(room)[-1] <= best:
         return most
     lowest = ground.best(room)
     gain = 1 - ground.rate(lowest, room) / ground.rate(best, room)
