@@ -47,7 +47,7 @@ def run(
     counted with --folds. --by usage keeps the tokens of the base that the counts
     to learn from need, not its first. -o writes it as a recipe. Learns on four
     to seven sizes of the base and fills in the others, which it says how far to
-    trust: half a minute of one core and 1.3 GB for 66 MB to learn from and 32 MB
+    trust: 45 seconds of a busy core and 1.3 GB for 66 MB to learn from and 39 MB
     in folds to measure on.
 
     Example:

@@ -177,7 +177,7 @@ def _curves(page: Page) -> Any:
 def _frontier(page: Page) -> Any:
     import altair as alt  # noqa: PLC0415
 
-    rows = []
+    rows: Rows = []
     for split in _near_the_best(page.frontier):
         low, high = split.change_interval or (split.change, split.change)
         label = f"{split.label} {split.prefix:,}" if split.label else ""
@@ -186,6 +186,7 @@ def _frontier(page: Page) -> Any:
     x = alt.X("prefix:Q", title="tokens of the base; the rest is learned", axis=alt.Axis(format="~s", tickCount=6))
     x = x.scale(zero=False)
     y = alt.Y("value:Q", title="% more tokens than the best split", axis=alt.Axis(tickCount=6))
+    y = y.scale(domainMin=-0.12 * max(row["high"] for row in rows) or -1, nice=False)  # room below for a name
     base = _chart(rows)
     layers = [base.mark_line(color=SERIES[1], strokeWidth=1.5).encode(x=x, y=y)]
     if any(split.change_interval for split in page.frontier):
@@ -195,9 +196,11 @@ def _frontier(page: Page) -> Any:
     layers.append(learned.mark_point(color=SERIES[1], filled=True, size=26, opacity=1).encode(x=x, y=y))
     named = _chart([row for row in rows if row["label"]])
     layers.append(named.mark_point(color=MARK, filled=True, size=50, opacity=1).encode(x=x, y=y))
-    for label, dy in (("best", -12), ("seed", -26)):
+    for label, dy in (("best", 13), ("seed", -16)):
         text = _chart([row for row in rows if str(row["label"]).startswith(label)])
-        layers.append(text.mark_text(color=MARK, align="left", dx=2, dy=dy).encode(x=x, y=y, text="label:N"))
+        layers.append(
+            text.mark_text(color=MARK, align="left" if dy < 0 else "center", dy=dy).encode(x=x, y=y, text="label:N")
+        )
     return alt.layer(*layers).properties(**_size(240), title="The frontier: what other splits of the size cost")
 
 
