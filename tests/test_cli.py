@@ -482,6 +482,17 @@ def test_progress_on_a_terminal_says_what_how_far_and_how_fast(capsys, monkeypat
     assert "10.0 of 10.0 MB" in err
 
 
+def test_the_bar_of_learning_shows_the_token_that_was_learned_last(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with progress.progress("learning", "tokens") as advance:
+        assert advance is not None
+        advance(2, 2, "我们\n".encode())
+    assert "2 of 2 tokens" in (err := capsys.readouterr().err)
+    assert "我们\\n" in err
+
+
 def test_talk_survives_a_closed_stderr(monkeypatch):
     with Path(os.devnull).open("w", encoding="utf-8") as closed:
         pass

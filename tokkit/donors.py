@@ -105,7 +105,7 @@ def donate(
     table: CountsTable,
     *,
     size: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, bytes], None] | None = None,
 ) -> Donation:
     r"""Append the donors' tokens that save the most tokens on a counts table, with the bridges that they need.
 
@@ -114,7 +114,7 @@ def donate(
         donors: their tokens; see `tokkit.merge.vocabulary_source`. The order decides only whose a shared token is.
         table: pretokens with their counts; slices are added up.
         size: how many mergeable tokens to end with, bridges included; every token that the counts use when omitted.
-        progress: called with the tokens chosen so far and in all, now and then, in each round.
+        progress: called with the tokens chosen so far and in all, and the last of them, now and then, in each round.
 
     Raises:
         InputError: no donor, a label that comes twice or is empty, or no candidate is left.
@@ -175,7 +175,7 @@ def _choose(
     candidates: _Candidates,
     table: CountsTable,
     room: int | None,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int, bytes], None] | None,
 ) -> list[bytes]:
     """Return candidates and bridges in the order of choice, bridges that nothing chosen needs only where room is left over."""
     if room == 0:

@@ -20,7 +20,7 @@ from tokkit.laws_witness import self_encoding, witnesses
 from tokkit.vocabulary import id_runs, rank_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tokkit.vocabulary import Vocabulary
 
@@ -45,13 +45,19 @@ class Finding:
     offenders: tuple[str, ...] = ()
 
 
-def check(vocabulary: Vocabulary, base: Vocabulary | None = None) -> tuple[Finding, ...]:
+def check(
+    vocabulary: Vocabulary,
+    base: Vocabulary | None = None,
+    *,
+    progress: Callable[[int, int, bytes], None] | None = None,
+) -> tuple[Finding, ...]:
     r"""Check every law and return a finding for each, in the order of `LAWS`.
 
     Args:
         vocabulary: the vocabulary to check.
         base: the vocabulary that its ranks start from; without it, base preservation is checked only where the
             provenance carries the base's own sha256.
+        progress: called with the laws checked so far and in all, and the name of the last.
 
     Raises:
         SizeError: more tokens than tokkit can encode with.
@@ -68,16 +74,22 @@ def check(vocabulary: Vocabulary, base: Vocabulary | None = None) -> tuple[Findi
     """
     whole = _check_bytes(vocabulary)
     can_merge = whole.holds is True
-    return (
-        whole,
-        _check_dense(vocabulary),
-        _check_closure(vocabulary) if can_merge else Finding("closure", None, NEEDS_BYTES),
-        _check_self_encoding(vocabulary) if can_merge else Finding("self-encoding", None, NEEDS_BYTES),
-        _check_reachable(vocabulary) if can_merge else Finding("reachable", None, NEEDS_BYTES),
-        _check_base(vocabulary, base),
-        _check_specials(vocabulary, can_merge=can_merge),
-        _check_segments(vocabulary),
+    checks: tuple[Callable[[], Finding], ...] = (
+        lambda: whole,
+        lambda: _check_dense(vocabulary),
+        lambda: _check_closure(vocabulary) if can_merge else Finding("closure", None, NEEDS_BYTES),
+        lambda: _check_self_encoding(vocabulary) if can_merge else Finding("self-encoding", None, NEEDS_BYTES),
+        lambda: _check_reachable(vocabulary) if can_merge else Finding("reachable", None, NEEDS_BYTES),
+        lambda: _check_base(vocabulary, base),
+        lambda: _check_specials(vocabulary, can_merge=can_merge),
+        lambda: _check_segments(vocabulary),
     )
+    findings: list[Finding] = []
+    for each in checks:
+        findings.append(each())
+        if progress:
+            progress(len(findings), len(checks), findings[-1].law.encode())
+    return tuple(findings)
 
 
 def _found(law: str, detail: str, offenders: Iterable[str]) -> Finding:

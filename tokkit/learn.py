@@ -123,7 +123,7 @@ def learn(
     veto: Veto | None = None,
     weigh_by: str = "count",
     exact: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, bytes], None] | None = None,
 ) -> LearnedTokens:
     r"""Learn exactly `size` tokens from a counts table, on top of a base.
 
@@ -143,7 +143,7 @@ def learn(
         veto: tokens that must not be learned.
         weigh_by: `count`, or `documents` to weigh a pretoken by the documents that have it.
         exact: refuse where the counts support fewer tokens; else learn as many as they do, which may be none.
-        progress: called with the tokens learned so far and in all, now and then.
+        progress: called with the tokens learned so far and in all, and the last of them, now and then.
 
     Raises:
         MismatchError: the table was cut by another pattern than the base's.
@@ -273,7 +273,7 @@ class _Trainer:
             np.empty(0, np.int32),
         )
 
-    def run(self, min_count: int, veto: Veto | None, progress: Callable[[int, int], None] | None) -> None:
+    def run(self, min_count: int, veto: Veto | None, progress: Callable[[int, int, bytes], None] | None) -> None:
         """Learn until the target is reached or no pair is left."""
         self.state[kernels.ASK] = veto is not None
         # A pretoken weighs one at least, so that what stands in so many of them is counted as often.
@@ -291,7 +291,9 @@ class _Trainer:
                 self.token_data, self.token_starts, self.script_before, self.learned,
             )  # fmt: skip
             if status == kernels.DONE and progress:
-                progress(int(self.state[kernels.N_LEARNED]), target)
+                learned = int(self.state[kernels.N_LEARNED])
+                first, stop = self.token_starts[int(self.state[kernels.N_BASE]) + learned - 1 :][:2]
+                progress(learned, target, self.token_data[first:stop].tobytes())
             if self.state[kernels.N_LEARNED] == target:
                 return
             if status == kernels.NO_HOT_PAIR and (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tokkit.recipe import Recipe
     from tokkit.recipe_sources import Input, Source
 
-    Progress = Callable[[str, str], AbstractContextManager[Callable[[int, int], None] | None]]
+    Progress = Callable[[str, str], AbstractContextManager[Callable[..., None] | None]]
 
 
 @dataclass

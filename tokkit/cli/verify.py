@@ -68,11 +68,13 @@ def _keeps_laws(
     from tokkit.laws import check
     from tokkit.laws_witness import witness_lines
     from tokkit.render import findings
+    from tokkit.render.progress import progress
 
     if witness is not None:
         outputs.check(witness)
     checked = inputs.vocabulary(vocab, pattern)
-    found = check(checked, inputs.base_of(checked, base, quiet=quiet))
+    with progress("verifying", "laws", quiet=quiet) as advance:
+        found = check(checked, inputs.base_of(checked, base, quiet=quiet), progress=advance)
     findings.show(checked, found, as_json=as_json, quiet=quiet)
     if witness is not None:
         lines = witness_lines(checked)

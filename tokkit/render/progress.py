@@ -7,18 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tokkit.display import show
 from tokkit.render import talk
 
 if TYPE_CHECKING:
     from rich.progress import Progress, Task
 
-Advance = Callable[[int, int], None]
-"""Called with how much is done and how much there is in all (0: not known)."""
+_WIDEST_LAST = 20  # characters
+
+Advance = Callable[..., None]
+"""Called with how much is done, how much there is in all (0: not known), and perhaps with what was done last, as bytes."""
 
 
 @contextmanager
 def progress(what: str, unit: str = "bytes", *, quiet: bool = False) -> Iterator[Advance | None]:
-    """Yield a function `(done, total)` that moves a bar, or None where nobody looks: no terminal, or `quiet`.
+    """Yield a function `(done, total, last=b"")` that moves a bar, or None where nobody looks: no terminal, or `quiet`.
 
     Args:
         what: the work, for example `counting`.
@@ -30,8 +33,23 @@ def progress(what: str, unit: str = "bytes", *, quiet: bool = False) -> Iterator
         return
     bar = _bar(unit)
     task = bar.add_task(what, total=None)
+
+    def advance(done: int, total: int, last: bytes = b"") -> None:
+        bar.update(task, completed=done, total=total or None, last=shown_last(last))
+
     with bar:
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+        yield advance
+
+
+def shown_last(last: bytes) -> str:
+    r"""Return what was done last for a narrow place at the end of the line.
+
+    Example:
+        >>> shown_last("我们\n".encode()), shown_last(b"-" * 80)
+        ('我们\\n', '-------------------…')
+    """
+    text = show(last)
+    return text if len(text) <= _WIDEST_LAST else text[: _WIDEST_LAST - 1] + "…"
 
 
 def amount(done: float, total: float | None, unit: str) -> str:
@@ -77,6 +95,7 @@ def _bar(unit: str) -> Progress:
         Column(lambda task: amount(task.completed, task.total, unit)),
         Column(lambda task: speed(task.speed, unit)),
         TimeRemainingColumn(),
+        Column(lambda task: str(task.fields.get("last", ""))),
         console=Console(file=sys.stderr, no_color=not talk.colour_wanted(terminal=True)),
         transient=True,
         refresh_per_second=2,  # at ten, which is rich's own, a bar takes one part in ten of a short count
