@@ -263,6 +263,20 @@ def test_the_sidecar_names_the_recipe_and_every_file_that_the_vocabulary_comes_f
     ]
 
 
+def test_a_learn_section_takes_several_vetoes(recipe, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(recipe.parent, folder)
+    (folder / "a.txt").write_text("我们\n", "utf-8")
+    (folder / "b.txt").write_text("/^上/\n", "utf-8")
+    (folder / "small.toml").write_text(RECIPE.replace("size = 20", 'size = 15\nveto = ["b.txt", "a.txt"]'), "utf-8")
+    vocabulary = built(folder / "small.toml").vocabulary
+    known = {text.encode() for text in ("我们", "上海", "北京")}
+    assert known & set(built(recipe).vocabulary.tokens) == known
+    assert known & set(vocabulary.tokens) == {"北京".encode()}
+    vetoes = [each["name"] for each in vocabulary.provenance[-1]["inputs"] if each["role"] == "learn:zh:veto"]
+    assert vetoes == ["a.txt", "b.txt"]
+
+
 @pytest.mark.parametrize("weights", ['{ "zh-*" = 1, "en-*" = 0 }', '"shares.toml"'])
 def test_a_learn_section_weighs_its_slices(tmp_path, weights):
     (tmp_path / "shares.toml").write_text('"zh-*" = 1\n"en-*" = 0\n', "utf-8")

@@ -96,7 +96,7 @@ class LearnSection(LabelsSection, frozen=True, kw_only=True):
     max_chars: Positive | None = None
     min_count: Positive = 2
     min_pretokens: Positive = 1
-    veto: str | None = None
+    veto: Texts = ()
     weigh_by: Literal["count", "documents"] = "count"
 
 

@@ -18,7 +18,7 @@ from tokkit.formats.tokens import tokens_bytes
 from tokkit.laws import Finding, check
 from tokkit.learn import Veto, learn, parse_veto
 from tokkit.merge import TokenSource, merge
-from tokkit.recipe import portable
+from tokkit.recipe import portable, texts
 from tokkit.recipe_cache import (
     Cache,
     Step,
@@ -264,12 +264,16 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
 
 
 def _veto(run: Run, section: LearnSection) -> tuple[Veto | None, list[Input]]:
-    if section.veto is None:
-        return None, []
-    path = run.folder / section.veto
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    return parse_veto(data, str(path)), [Input(f"learn:{section.label}:veto", path.name, digest)]
+    """Return what no token of a section may be, of all its files together, and the files."""
+    paths = sorted(run.folder / path for path in texts(section.veto))
+    read = [path.read_bytes() for path in paths]
+    inputs = [
+        Input(f"learn:{section.label}:veto", path.name, hashlib.sha256(data).hexdigest())
+        for path, data in zip(paths, read, strict=True)
+    ]
+    vetoes = [parse_veto(data, str(path)) for path, data in zip(paths, read, strict=True)]
+    banned = frozenset(text for veto in vetoes for text in veto.texts)
+    return Veto(banned, tuple(pattern for veto in vetoes for pattern in veto.patterns)) if paths else None, inputs
 
 
 def _merged(run: Run, base: Vocabulary) -> Vocabulary:
