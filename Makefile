@@ -11,7 +11,8 @@ LABELS ?= $(if $(findstring tokkit/data/sample,$(ON)),--path-pattern '{language}
 
 .DEFAULT_GOAL := help
 # The vocabularies of vocab/ that are learned from a corpus: docs/vocabularies.md.
-VOCABULARIES := tokkit-92k tokkit-92k-han internlm2-report
+VOCABULARIES := tokkit-92k tokkit-92k-han internlm2-report tokkit-multilingual-128k
+COUNT := $(TOKKIT) count -q --dedup --path-pattern '{language}-{domain}.jsonl.zst'
 
 .PHONY: help setup vocab vocabularies report test lint format bench clean kernels
 
@@ -29,14 +30,14 @@ vocabularies: .venv/dev-installed kernels ## build the vocabularies that vocab/ 
 	  echo "hint: make vocabularies CORPUS=DIR, with the files of vocab/corpus.sha256 in DIR" >&2; exit 2; }
 	@(cd "$(CORPUS)" && sha256sum --check --quiet) < vocab/corpus.sha256
 	@mkdir -p build/counts
-	@$(TOKKIT) count -q "$(CORPUS)"/zh-*.jsonl.zst --path-pattern '{language}-{domain}.jsonl.zst' --dedup -o build/counts/zh.parquet
-	@$(TOKKIT) count -q "$(CORPUS)"/en-*.jsonl.zst "$(CORPUS)"/code-*.jsonl.zst --path-pattern '{language}-{domain}.jsonl.zst' --dedup \
-	  -o build/counts/en-code.parquet
-	@$(TOKKIT) count -q build/counts/zh.parquet --weights vocab/tokkit-92k.mixture.toml -o build/counts/zh-mixed.parquet
-	@for name in $(VOCABULARIES); do \
-	  $(TOKKIT) build -q vocab/$$name.toml > /dev/null && cmp build/$$name/$$name.tiktoken vocab/$$name.tiktoken && \
-	  cmp build/$$name/$$name.json vocab/$$name.json && echo "$$name is what vocab/ keeps" || exit 1; \
-	done
+	@$(COUNT) "$(CORPUS)"/zh-*.jsonl.zst -o build/counts/zh.parquet
+	@$(COUNT) "$(CORPUS)"/en-*.jsonl.zst "$(CORPUS)"/code-*.jsonl.zst -o build/counts/en-code.parquet
+	@$(COUNT) $(addprefix "$(CORPUS)"/,$(addsuffix -*.jsonl.zst,ar de es fr hi ja ko ru)) -o build/counts/others.parquet
+	@$(MAKE) --no-print-directory -j 2 $(addprefix kept-,$(VOCABULARIES))
+
+kept-%:
+	@$(TOKKIT) build -q vocab/$*.toml > /dev/null && cmp build/$*/$*.tiktoken vocab/$*.tiktoken && \
+	  cmp build/$*/$*.json vocab/$*.json && echo "$* is what vocab/ keeps"
 
 report: vocab ## measure it on ON, a counts table or corpus of yours (the bundled sample), and write a page to look at
 	@$(TOKKIT) report $(BUILT) --on "$(ON)" $(LABELS) --html build/report.html

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import ast
 import base64
-import tomllib
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import regex
 import tiktoken
 
+from tokkit.audit_rules import behind_mark
+from tokkit.files import sha256_of
 from tokkit.learn import parse_veto
-from tokkit.recipe import load
+from tokkit.mixture import load_weights
+from tokkit.recipe import load, texts
 from tokkit.usage import is_selection
 from tokkit.vocabulary import Vocabulary
 
 FOLDER = Path(__file__).parents[1] / "vocab"
-SIZES = {  # tokens of the base, learned tokens, spares
-    "internlm2-report": (60_004, 32_397, 271),
-    "tokkit-92k": (56_000, 36_397, 147),
-    "tokkit-92k-han": (56_000, 36_397, 147),
+SIZES = {  # tokens of each segment
+    "internlm2-report": {"prefix": 60_004, "learned:zh": 32_397, "spare": 271},
+    "tokkit-92k": {"prefix": 56_000, "learned:zh": 36_397, "spare": 147},
+    "tokkit-92k-han": {"prefix": 56_000, "learned:zh": 36_397, "spare": 147},
+    "tokkit-multilingual-128k": {"prefix": 85_000, "learned:multi": 46_000, "spare": 72},
 }
 LARGEST_FOLDER = 15_000_000  # bytes
+TEXT = "人工智能技术的发展，正在改变我们的生活。We measure bytes per token: `for i in range(10):`\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +37,10 @@ def kept() -> dict[str, Vocabulary]:
     return {name: Vocabulary.load(FOLDER / f"{name}.tiktoken") for name in SIZES}
 
 
-def learned(vocabulary: Vocabulary) -> tuple[bytes, ...]:
-    (segment,) = (each for each in vocabulary.segments if each.name == "learned:zh")
-    return vocabulary.tokens[segment.start : segment.stop]
+def learned(vocabulary: Vocabulary) -> list[bytes]:
+    """The tokens that were learned, and none that come from cl100k_base."""
+    ranges = [each for each in vocabulary.segments if each.name in ("learned:zh", "learned:multi")]
+    return [token for each in ranges for token in vocabulary.tokens[each.start : each.stop]]
 
 
 def text_of(token: bytes) -> str | None:
@@ -48,18 +57,20 @@ def test_every_rank_file_of_the_folder_is_known() -> None:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_sizes_are_those_of_the_recipe(kept: dict[str, Vocabulary], name: str) -> None:
-    base, n_learned, spares = SIZES[name]
-    vocabulary = kept[name]
-    sizes = [(segment.name, len(segment)) for segment in vocabulary.segments]
-    assert sizes == [("prefix", base), ("learned:zh", n_learned), ("spare", spares)]
-    assert vocabulary.n_vocab == base + n_learned + spares
+    sizes: Counter[str] = Counter()
+    for segment in kept[name].segments:
+        sizes[segment.name] += len(segment)
+    assert sizes == SIZES[name]
+    assert kept[name].n_vocab == sum(SIZES[name].values()) == kept[name].n_vocab // 128 * 128
     recipe = load(FOLDER / f"{name}.toml")
-    assert (recipe.name, recipe.base.size, recipe.learn[0].size) == (name, base, n_learned)
+    assert (recipe.name, recipe.base.size) == (name, SIZES[name]["prefix"])
+    assert recipe.learn[0].size == SIZES[name][f"learned:{recipe.learn[0].label}"]
+    assert kept[name].n_vocab % recipe.pad.multiple == 0
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_base_is_cl100k(kept: dict[str, Vocabulary], cl100k: Vocabulary, name: str) -> None:
-    base = SIZES[name][0]
+    base = SIZES[name]["prefix"]
     assert is_selection(kept[name], cl100k, base)
     if load(FOLDER / f"{name}.toml").base.by == "rank":
         assert kept[name].tokens[:base] == cl100k.tokens[:base]
@@ -67,12 +78,18 @@ def test_the_base_is_cl100k(kept: dict[str, Vocabulary], cl100k: Vocabulary, nam
 
 @pytest.mark.parametrize("name", SIZES)
 def test_no_learned_token_is_vetoed(kept: dict[str, Vocabulary], name: str) -> None:
-    path = FOLDER / str(load(FOLDER / f"{name}.toml").learn[0].veto)
-    veto = parse_veto(path.read_bytes(), path.name)
-    assert [token for token in learned(kept[name]) if veto.forbids(token)] == []
-    assert all(
-        veto.forbids(text.encode()) for text in ("我们，", "，你也可以在", "你也可以在", "如果对你有帮助", "\u200b")
-    )
+    paths = [FOLDER / path for path in texts(load(FOLDER / f"{name}.toml").learn[0].veto)]
+    vetoes = [parse_veto(path.read_bytes(), path.name) for path in paths]
+    assert [token for token in learned(kept[name]) if any(veto.forbids(token) for veto in vetoes)] == []
+    for text in ("我们，", "，你也可以在", "你也可以在", "如果对你有帮助", "\u200b"):
+        assert any(veto.forbids(text.encode()) for veto in vetoes), text
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_what_stands_behind_a_mark_is_a_token(kept: dict[str, Vocabulary], name: str) -> None:
+    found = [text for token in learned(kept[name]) if (text := text_of(token)) is not None]
+    words = [word for text in found if (word := behind_mark(text)) != text and not word.isascii()]
+    assert [word for word in words if word.encode() not in kept[name].ranks] == []
 
 
 @pytest.mark.parametrize("name", ["tokkit-92k-han", "internlm2-report"])
@@ -83,20 +100,64 @@ def test_the_learned_tokens_are_han(kept: dict[str, Vocabulary], name: str) -> N
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_tiktoken_loads_the_rank_file_in_three_lines(kept: dict[str, Vocabulary], name: str) -> None:
+def test_tiktoken_loads_the_rank_file(kept: dict[str, Vocabulary], name: str) -> None:
     lines = (FOLDER / f"{name}.tiktoken").read_bytes().splitlines()
     ranks = {base64.b64decode(token): int(rank) for token, rank in map(bytes.split, lines)}
     encoding = tiktoken.Encoding(name, pat_str=kept[name].pattern, mergeable_ranks=ranks, special_tokens={})
-    text = "人工智能技术的发展，正在改变我们的生活。We measure bytes per token: `for i in range(10):`\n\n"
-    ids = encoding.encode_ordinary(text)
-    assert encoding.decode(ids) == text
-    assert ids == kept[name].to_tiktoken().encode_ordinary(text)
+    ids = encoding.encode_ordinary(TEXT)
+    assert encoding.decode(ids) == TEXT
+    assert ids == kept[name].to_tiktoken().encode_ordinary(TEXT) == kept[name].encode(TEXT)
+
+
+def test_the_three_lines_of_the_readme_load_a_vocabulary_with_tiktoken_alone(
+    kept: dict[str, Vocabulary], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    readme = (FOLDER.parent / "README.md").read_text("utf-8")
+    block = next(
+        each
+        for each in re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+        if "vocab/tokkit-92k" in each
+    )
+    assert len(ast.parse(block).body) == len(block.splitlines()) == 3
+    assert "tokkit." not in block.replace('"vocab/tokkit-92k.', "")
+    monkeypatch.chdir(FOLDER.parent)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    names: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    encoding = names["encoding"]
+    assert (encoding.name, encoding.n_vocab) == ("tokkit-92k", 92_544)
+    assert encoding.encode(TEXT) == kept["tokkit-92k"].encode(TEXT)
+
+
+def corpus_files() -> dict[str, str]:
+    """Name -> sha256 of the files that `make vocabularies` reads."""
+    lines = [line.split("  ") for line in (FOLDER / "corpus.sha256").read_text("utf-8").splitlines()]
+    return {name: digest for digest, name in lines}
 
 
 def test_the_corpus_files_are_named_once_by_sha256() -> None:
-    lines = [line.split("  ") for line in (FOLDER / "corpus.sha256").read_text("utf-8").splitlines()]
-    names = [name for _, name in lines]
+    lines = (FOLDER / "corpus.sha256").read_text("utf-8").splitlines()
+    names = list(corpus_files())
     assert names == sorted(set(names))
-    assert all(regex.fullmatch(r"[0-9a-f]{64}", digest) for digest, _ in lines)
+    assert len(names) == len(lines)
+    assert all(regex.fullmatch(r"[0-9a-f]{64}", digest) for digest in corpus_files().values())
     slices = {name.removesuffix(".jsonl.zst") for name in names if name.startswith("zh-")}
-    assert slices == set(tomllib.loads((FOLDER / "tokkit-92k.mixture.toml").read_text("utf-8")))
+    assert slices == set(load_weights(FOLDER / "tokkit-92k.mixture.toml"))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_sidecar_names_every_corpus_file_by_sha256(kept: dict[str, Vocabulary], name: str) -> None:
+    languages = {"tokkit-multilingual-128k": ("",), "internlm2-report": ("zh-",)}.get(name, ("zh-", "en-", "code-"))
+    steps = [step for step in kept[name].provenance if step["step"] == "build"]
+    named = {(each["name"], each["sha256"]) for step in steps for each in step["corpus"]}
+    assert named == {(file, digest) for file, digest in corpus_files().items() if file.startswith(languages)}
+    recipe = load(FOLDER / f"{name}.toml")
+    assert steps[-1]["recipe"]["learn"][0]["size"] == recipe.learn[0].size
+    files = {each["name"]: each["sha256"] for each in steps[-1]["inputs"] if (FOLDER / each["name"]).is_file()}
+    assert files == {file: sha256_of(FOLDER / file) for file in files}
+    assert {Path(path).name for path in texts(recipe.learn[0].veto)} <= set(files)
+
+
+@pytest.mark.corpus
+def test_the_corpus_is_the_one_that_they_were_learned_from(corpus: Path) -> None:
+    assert {name: sha256_of(corpus / name) for name in corpus_files()} == corpus_files()
