@@ -11,7 +11,8 @@ LABELS ?= $(if $(findstring tokkit/data/sample,$(ON)),--path-pattern '{language}
 
 .DEFAULT_GOAL := help
 # The vocabularies of vocab/ that are learned from a corpus: docs/vocabularies.md.
-VOCABULARIES := tokkit-92k tokkit-92k-han internlm2-report tokkit-multilingual-128k
+VOCABULARIES := tokkit-92k tokkit-92k-han internlm2-report tokkit-64k tokkit-128k tokkit-160k tokkit-multilingual-128k
+LADDER := 78000 90000
 COUNT := $(TOKKIT) count -q --dedup --path-pattern '{language}-{domain}.jsonl.zst'
 
 .PHONY: help setup vocab vocabularies report test lint format bench clean kernels
@@ -29,11 +30,17 @@ vocabularies: .venv/dev-installed kernels ## build the vocabularies that vocab/ 
 	@test -d "$(CORPUS)" || { echo "error: no corpus: CORPUS=$(CORPUS)" >&2; \
 	  echo "hint: make vocabularies CORPUS=DIR, with the files of vocab/corpus.sha256 in DIR" >&2; exit 2; }
 	@(cd "$(CORPUS)" && sha256sum --check --quiet) < vocab/corpus.sha256
-	@mkdir -p build/counts
+	@mkdir -p build/counts && rm -f build/counts/cl100k-*
 	@$(COUNT) "$(CORPUS)"/zh-*.jsonl.zst -o build/counts/zh.parquet
 	@$(COUNT) "$(CORPUS)"/en-*.jsonl.zst "$(CORPUS)"/code-*.jsonl.zst -o build/counts/en-code.parquet
 	@$(COUNT) $(addprefix "$(CORPUS)"/,$(addsuffix -*.jsonl.zst,ar de es fr hi ja ko ru)) -o build/counts/others.parquet
+	@$(MAKE) --no-print-directory -j 2 $(addprefix build/counts/cl100k-,$(addsuffix .tiktoken,$(LADDER)))
 	@$(MAKE) --no-print-directory -j 2 $(addprefix kept-,$(VOCABULARIES))
+
+# The tokens of cl100k_base that the steps of the ladder have.
+build/counts/cl100k-%.tiktoken:
+	@$(TOKKIT) select cl100k_base --size $* --by usage --on build/counts/en-code.parquet --on build/counts/zh.parquet \
+	  --weights vocab/tokkit-92k.base.toml --min-uses 0 --rank-share 0.1 --quiet -o $@ > /dev/null
 
 kept-%:
 	@$(TOKKIT) build -q vocab/$*.toml > /dev/null && cmp build/$*/$*.tiktoken vocab/$*.tiktoken && \

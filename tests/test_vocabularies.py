@@ -6,6 +6,7 @@ import ast
 import base64
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,13 @@ SIZES = {  # tokens of each segment
     "internlm2-report": {"prefix": 60_004, "learned:zh": 32_397, "spare": 271},
     "tokkit-92k": {"prefix": 56_000, "learned:zh": 36_397, "spare": 147},
     "tokkit-92k-han": {"prefix": 56_000, "learned:zh": 36_397, "spare": 147},
+    "tokkit-64k": {"prefix": 40_000, "learned:zh": 25_408, "spare": 128},
+    "tokkit-128k": {"prefix": 65_408, "bridge": 32, "learned:cl100k": 37_875, "learned:zh": 27_629, "spare": 128},
+    "tokkit-160k": {"prefix": 130_944, "bridge": 27, "learned:cl100k": 11_987, "learned:zh": 20_754, "spare": 128},
     "tokkit-multilingual-128k": {"prefix": 85_000, "learned:multi": 46_000, "spare": 72},
 }
+LADDER = ("tokkit-64k", "tokkit-128k", "tokkit-160k")
+ON_CL100K = tuple(name for name in SIZES if name not in LADDER[1:])
 LARGEST_FOLDER = 15_000_000  # bytes
 TEXT = "人工智能技术的发展，正在改变我们的生活。We measure bytes per token: `for i in range(10):`\n\n"
 
@@ -68,12 +74,22 @@ def test_the_sizes_are_those_of_the_recipe(kept: dict[str, Vocabulary], name: st
     assert kept[name].n_vocab % recipe.pad.multiple == 0
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", ON_CL100K)
 def test_the_base_is_cl100k(kept: dict[str, Vocabulary], cl100k: Vocabulary, name: str) -> None:
     base = SIZES[name]["prefix"]
     assert is_selection(kept[name], cl100k, base)
     if load(FOLDER / f"{name}.toml").base.by == "rank":
         assert kept[name].tokens[:base] == cl100k.tokens[:base]
+
+
+def test_each_step_of_the_ladder_keeps_the_ids_of_the_one_below(
+    kept: dict[str, Vocabulary], cl100k: Vocabulary
+) -> None:
+    assert [kept[name].n_vocab for name in LADDER] == [65_536, 131_072, 163_840]
+    for below, above in pairwise(LADDER):
+        assert kept[above].tokens[: kept[below].n_ranks] == kept[below].tokens
+        ranges = [each for each in kept[above].segments if each.name == "learned:cl100k"]
+        assert all(token in cl100k.ranks for each in ranges for token in kept[above].tokens[each.start : each.stop])
 
 
 @pytest.mark.parametrize("name", SIZES)
