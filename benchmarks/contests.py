@@ -60,7 +60,7 @@ class Contest:
 
 
 UNICODE = "regex may follow a newer Unicode than tiktoken: a few pretokens are cut otherwise"
-GPT_2 = "GPT-2's split, the only one it has"
+OLDER = "GPT-2's split, the only one it has, by an older Unicode"
 
 COUNT = (
     Contestant("tokkit", "contest_count:tokkit"),
@@ -71,7 +71,7 @@ COUNT = (
     Contestant("tokenizers Split, Counter", "contest_count:tokenizers_counter", "tokenizers", like="tokkit"),
     Contestant("ffbpe", "contest_count:ffbpe", "ffbpe", like="tokkit"),
     Contestant("tokkit, GPT-2's split", "contest_count:tokkit", options={"pattern": "r50k_base"}),
-    Contestant("gigatoken", "contest_count:gigatoken", "gigatoken", like="tokkit, GPT-2's split", why=GPT_2),
+    Contestant("gigatoken", "contest_count:gigatoken", "gigatoken", like="tokkit, GPT-2's split", but=1, why=OLDER),
 )
 
 LEARN = (
