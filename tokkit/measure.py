@@ -17,7 +17,7 @@ from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.kernels.scripts import count_members
-from tokkit.measure_folds import drawn_tokens, with_intervals
+from tokkit.measure_folds import Interval, drawn_tokens, with_intervals  # msgspec reads a cached report by Interval too
 from tokkit.measure_foreign import count_tokens, documents_for
 from tokkit.unicode import script_table
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tokkit.corpus import Document
     from tokkit.counts_table import CountsTable
-    from tokkit.measure_folds import Drawn, Interval
+    from tokkit.measure_folds import Drawn
     from tokkit.vocabulary import Vocabulary
 
 
