@@ -13,13 +13,13 @@ import pytest
 from tokkit.cli.app import main
 from tokkit.corpus import Labels, find
 from tokkit.counts import combine, count, count_texts, reweight, save
-from tokkit.counts_folds import folds_apart, unfolded
+from tokkit.counts_folds import DRAWS, folds_apart, unfolded
 from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, MismatchError, SizeError
 from tokkit.formats import tiktoken
 from tokkit.learn import learn
 from tokkit.plan import plan
-from tokkit.plan_ground import DRAWS, FOLD_STEP, Ground
+from tokkit.plan_ground import FOLD_STEP, Ground
 from tokkit.plan_recipe import recipe_of
 from tokkit.plan_search import _vertex
 from tokkit.recipe import parse

@@ -15,7 +15,7 @@ from tokkit.kernels import audit as kernels
 from tokkit.kernels.curves import pass_down
 from tokkit.kernels.scripts import count_members
 from tokkit.kernels.strings import index_strings
-from tokkit.unicode import script_table
+from tokkit.unicode import scripts_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,8 +166,7 @@ def _contained(
 
 @cache
 def _members(scripts: tuple[str, ...]) -> NDArray[np.uint8]:
-    members: NDArray[np.uint8] = np.maximum.reduce([script_table(script) for script in scripts])
-    return members
+    return scripts_table(scripts)
 
 
 def unspaced_characters(tokens: Sequence[bytes], scripts: tuple[str, ...] = UNSPACED) -> NDArray[np.int32]:

@@ -241,9 +241,8 @@ def _work(pipe: Connection, task: Task) -> None:
             task.take(block, state)
             pipe.send("ready")
         pipe.send(task.finish(state))
-        if (request := pipe.recv()) is not None:
-            for answer in task.answer(request, state):  # type: ignore[attr-defined]
-                pipe.send(answer)
-            pipe.send(None)
+        for answer in task.answer(pipe.recv(), state):  # type: ignore[attr-defined]
+            pipe.send(answer)
+        pipe.send(None)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to raise it
         pipe.send(error)

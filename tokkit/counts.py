@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from tokkit.corpus import CorpusFile, Labels, OnError
     from tokkit.counts_processes import Part
+    from tokkit.counts_spill import Key
     from tokkit.dedup import Duplicates
     from tokkit.errors import CorpusError
 
@@ -180,8 +181,7 @@ def count(
     parts, duplicates = _parts(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress)
     provenance = _provenance(files, job, parts, max_bytes, duplicates)
     table = table_of(added_up([each for part in parts for each in part.slices]), job.pattern, provenance, folds)
-    labelled = _labelled([part.labelled for part in parts]) if detect_language else None
-    return Counted(table, _skipped(parts), duplicates, labelled)
+    return Counted(table, _skipped(parts), duplicates, _labelled(parts) if detect_language else None)
 
 
 def count_to_file(
@@ -233,19 +233,12 @@ def count_to_file(
     with scratch_folder(path) as folder:
         job = replace(job, rows_later=False, spill=Spill(folder, room_of(memory, number)))
         parts, duplicates = _parts(files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
-        totals = [part.totals for part in added_up([each for part in parts for each in part.slices])]
-        keys = [(part.fold or 0, *part.key) for part in totals]
+        totals, keys = _totals_of(parts)
         of_slices = [write_merged([run for part in parts for run in part.runs.get(key, ())], folder) for key in keys]
-        contents = Contents(
-            job.pattern,
-            tuple(totals),
-            tuple(n_rows for _, n_rows in of_slices),
-            _provenance(files, job, parts, max_bytes, duplicates),
-            folds,
-        )
+        provenance = _provenance(files, job, parts, max_bytes, duplicates)
+        contents = Contents(job.pattern, totals, tuple(n_rows for _, n_rows in of_slices), provenance, folds)
         write(contents, ((number, rows) for number, (run, _) in enumerate(of_slices) for rows in merged([run])), path)
-    labelled = _labelled([part.labelled for part in parts]) if detect_language else None
-    return CountedFile(contents, _skipped(parts), duplicates, labelled)
+    return CountedFile(contents, _skipped(parts), duplicates, _labelled(parts) if detect_language else None)
 
 
 def _count_and_write(
@@ -261,8 +254,7 @@ def _count_and_write(
     """Count into a file whose first slices are written while processes still sort the last ones."""
     with _workers(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress) as (workers, duplicates):
         parts: list[Part] = [worker.result for worker in workers]
-        totals = [part.totals for part in added_up([each for part in parts for each in part.slices])]
-        keys = [(part.fold or 0, *part.key) for part in totals]
+        totals, keys = _totals_of(parts)
         owners = {key: [number for number, part in enumerate(parts) if key in part.n_rows] for key in keys}
         # What several processes have comes first: how many rows it makes together stands at the beginning of the file.
         shared = [key for key in keys if len(owners[key]) > 1]
@@ -275,11 +267,16 @@ def _count_and_write(
         joined = {key: added_rows([next(rows[number]) for number in owners[key]]) for key in shared}
         n_rows = [joined[key].counts.size if key in joined else parts[owners[key][0]].n_rows[key] for key in keys]
         provenance = _provenance(files, job, parts, max_bytes, duplicates)
-        contents = Contents(job.pattern, tuple(totals), tuple(n_rows), provenance, job.folds)
+        contents = Contents(job.pattern, totals, tuple(n_rows), provenance, job.folds)
         pieces = (joined.pop(key) if key in joined else next(rows[owners[key][0]]) for key in keys)
         write(contents, enumerate(pieces), path)
-    labelled = _labelled([part.labelled for part in parts]) if job.detect_language else None
-    return CountedFile(contents, _skipped(parts), duplicates, labelled)
+    return CountedFile(contents, _skipped(parts), duplicates, _labelled(parts) if job.detect_language else None)
+
+
+def _totals_of(parts: Sequence[Part]) -> tuple[tuple[Slice, ...], list[Key]]:
+    """Return the totals of every slice that processes counted, and its key, in the order of the file."""
+    totals = tuple(part.totals for part in added_up([each for part in parts for each in part.slices]))
+    return totals, [(part.fold or 0, *part.key) for part in totals]
 
 
 def _parts(
@@ -365,8 +362,9 @@ def _skipped(parts: Sequence[Part]) -> tuple[CorpusError, ...]:
     return tuple(sorted(skipped, key=lambda error: (error.path, error.line or 0, error.byte_offset or 0)))
 
 
-def _labelled(tallies: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, tuple[int, int]]:
+def _labelled(parts: Sequence[Part]) -> dict[str, tuple[int, int]]:
     """Add up the documents and bytes of each language, and sort them by language."""
+    tallies = [part.labelled for part in parts]
     languages = sorted({language for tally in tallies for language in tally})
     none = (0, 0)
     return {

@@ -20,10 +20,19 @@ from tokkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from tokkit.corpus import Documents
     from tokkit.counts_table import CountsTable
 
 MOST_FOLDS = 100  # a fold's number is an int8 in the file
+
+Interval = tuple[float, float]
+"""What lies between: 95 in 100 draws."""
+
+DRAWS = 1_000
+QUANTILES = (0.025, 0.975)
+_RANDOM = 92_544  # where the draws begin
 
 
 def require_folds(folds: int) -> None:
@@ -104,3 +113,18 @@ def folds_apart(table: CountsTable) -> list[CountsTable]:
     for part in parts_of(table):
         folds[part.totals.fold or 0][part.totals.key] = SliceCounts(replace(part.totals, fold=None), part.rows)
     return [table_of(list(fold.values()), table.pattern, table.provenance) for fold in folds]
+
+
+def times_drawn(folds: int) -> NDArray[np.int64]:
+    """Return int64[1000, folds]: how often each fold is in each draw of as many folds as there are, with replacement.
+
+    The draws are the same each time, so that what is compared is compared on the same ones.
+    """
+    drawn = np.random.default_rng(_RANDOM).integers(0, folds, (DRAWS, folds))
+    return np.stack([np.bincount(each, minlength=folds) for each in drawn]).astype(np.int64)
+
+
+def interval_of(draws: NDArray[np.float64]) -> Interval:
+    """Return what 95 in 100 draws lie between."""
+    low, high = np.quantile(draws, QUANTILES).tolist()
+    return low, high

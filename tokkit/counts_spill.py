@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.counts_table import Counter, Rows, added_rows, cut_rows, next_slots, sorted_order
+from tokkit.counts_table import Counter, Rows, added_rows, cut_rows, gathered, next_slots, sorted_order
 from tokkit.errors import InputError
-from tokkit.kernels.sort import gather_strings
 from tokkit.kernels.table import DOCUMENTS, REST, most_pretokens
 
 if TYPE_CHECKING:
@@ -169,9 +168,7 @@ def _write_run(file: IO[bytes], path: str, rows: Rows, order: NDArray[np.int64],
         before = int(ends[first - 1]) if first else 0
         last = max(first + 1, int(np.searchsorted(ends, before + _FRAME_BYTES)))
         chosen = order[first:last]
-        starts = np.empty(chosen.size + 1, np.int64)
-        data = np.empty(int(ends[last - 1]) - before - _ROW_BYTES * chosen.size, np.uint8)
-        gather_strings(rows.data, rows.starts, chosen, data, starts)
+        data, starts = gathered(rows.data, rows.starts, chosen)
         sizes = np.array([chosen.size, data.size], np.int64)
         file.writelines(array.data for array in (sizes, starts, rows.counts[chosen], rows.documents[chosen], data))
         first = last

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.counts_folds import unfolded
-from tokkit.counts_table import CountsTable
+from tokkit.counts_table import CountsTable, gathered
 from tokkit.errors import InputError
-from tokkit.kernels.sort import gather_strings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +43,7 @@ def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
     row_factors = np.array(factors, np.int64)[table.slice_ids]
     kept = np.flatnonzero(row_factors)
     new_ids = np.cumsum([factor > 0 for factor in factors]) - 1
-    starts = np.empty(kept.size + 1, np.int64)
-    data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
-    gather_strings(table.data, table.starts, kept, data, starts)
+    data, starts = gathered(table.data, table.starts, kept)
     return CountsTable(
         table.pattern,
         tuple(

@@ -19,7 +19,7 @@ from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotE
 from tokkit.kernels import records as record_kernels
 from tokkit.kernels import train as kernels
 from tokkit.kernels.allowed import mark_allowed
-from tokkit.unicode import script_table
+from tokkit.unicode import scripts_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -226,7 +226,7 @@ def _script_before(scripts: str | None) -> NDArray[np.int32]:
     """Return the number of the scripts' code points below each code point, int32[0x110001]; empty for any script."""
     if scripts is None:
         return np.empty(0, np.int32)
-    members = np.maximum.reduce([script_table(script.strip()) for script in scripts.split(",")])
+    members = scripts_table(scripts.split(","))
     before = np.zeros(members.size + 1, np.int32)
     np.cumsum(members, out=before[1:])
     return before

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tokkit.counts_folds import Interval  # noqa: TC001 - msgspec reads a cached report by its annotations
 from tokkit.counts_table import slice_rows
 from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.kernels.scripts import count_members
-from tokkit.measure_folds import Interval, drawn_tokens, with_intervals  # msgspec reads a cached report by Interval too
+from tokkit.measure_folds import drawn_tokens, with_intervals
 from tokkit.measure_foreign import count_tokens, documents_for
 from tokkit.unicode import script_table
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tokkit.counts_folds import interval_of, times_drawn
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -22,13 +24,6 @@ if TYPE_CHECKING:
 
     Key = tuple[str | None, str | None]
     Drawn = Mapping[Key, NDArray[np.float64]]
-
-Interval = tuple[float, float]
-"""What lies between: 95 in 100 draws."""
-
-DRAWS = 1_000
-QUANTILES = (0.025, 0.975)
-_RANDOM = 92_544  # where the draws begin
 
 
 def drawn_tokens(parts: Sequence[Slice], tokens: Sequence[int], folds: int) -> dict[Key, NDArray[np.float64]]:
@@ -43,8 +38,7 @@ def drawn_tokens(parts: Sequence[Slice], tokens: Sequence[int], folds: int) -> d
         Language and domain -> float64[1000]: tokens for the bytes of the whole slice at the rate of the drawn folds. A
         slice of which a draw has nothing keeps the tokens that it has.
     """
-    draws = np.random.default_rng(_RANDOM).integers(0, folds, (DRAWS, folds))
-    times = np.stack([np.bincount(draw, minlength=folds) for draw in draws]).astype(np.int64)
+    times = times_drawn(folds)
     drawn: dict[Key, NDArray[np.float64]] = {}
     for key in dict.fromkeys(part.key for part in parts):
         of_folds = np.zeros((2, folds), np.int64)
@@ -64,8 +58,8 @@ def with_intervals(rows: Sequence[Row], drawn: Drawn, of_baseline: Drawn | None)
     for row in rows:
         tokens = _of_place(row, drawn)
         known = bool(tokens.all())
-        change = None if of_baseline is None or not known else _interval(tokens / _of_place(row, of_baseline) - 1)
-        out.append(replace(row, interval=_interval(row.bytes / tokens) if known else None, change_interval=change))
+        change = None if of_baseline is None or not known else interval_of(tokens / _of_place(row, of_baseline) - 1)
+        out.append(replace(row, interval=interval_of(row.bytes / tokens) if known else None, change_interval=change))
     return out
 
 
@@ -78,8 +72,3 @@ def _of_place(row: Row, drawn: Drawn) -> NDArray[np.float64]:
     ]
     total: NDArray[np.float64] = np.sum(wanted, axis=0)
     return total
-
-
-def _interval(values: NDArray[np.float64]) -> Interval:
-    low, high = np.quantile(values, QUANTILES).tolist()
-    return low, high

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.counts import slice_weights
-from tokkit.counts_folds import unfolded
+from tokkit.counts_folds import Interval, interval_of, unfolded
 from tokkit.curves import LEAST_CUT, is_closed, require_pattern
 from tokkit.errors import InputError, SizeError
-from tokkit.plan_ground import FOLD_STEP, QUANTILES, Ground
+from tokkit.plan_ground import FOLD_STEP, Ground
 from tokkit.plan_search import MOST_LEARNINGS, WINDOW, beside, best_learned, cuts, neighbours
 from tokkit.select import select
 from tokkit.usage import order_by_usage
@@ -47,9 +47,6 @@ SEED = 60_004
 FRONTIER_STEP = 2_500
 LADDER = (64_000, 96_000, 128_000, 160_000)
 _AROUND = 10_000  # slots on either side of the best whose learned splits say where the best of a draw is
-
-Interval = tuple[float, float]
-"""What lies between: 95 in 100 draws."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +269,7 @@ def _best_interval(ground: Ground, room: int) -> tuple[int, int] | None:
     fitted = np.linalg.lstsq(np.vander(away, degree + 1), (rates - rates[:, :1]).T, rcond=None)[0]
     finer = np.arange(near[0], near[-1] + 1, 16)
     found = finer[np.argmin(np.vander((finer - best) / _AROUND, degree + 1) @ fitted, axis=0)]
-    low, high = np.quantile(found, QUANTILES).tolist()
+    low, high = interval_of(found)
     return min(int(low), best), max(int(high), best)
 
 
@@ -323,7 +320,4 @@ def _margin(ground: Ground, prefix: int, room: int) -> Margin:
 
 def _interval(draws: NDArray[np.float64]) -> Interval | None:
     """Return what 95 in 100 draws lie between; None of no draws."""
-    if not draws.size:
-        return None
-    low, high = np.quantile(draws, QUANTILES).tolist()
-    return low, high
+    return interval_of(draws) if draws.size else None

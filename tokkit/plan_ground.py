@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.counts_folds import folds_apart, unfolded
+from tokkit.counts_folds import DRAWS, folds_apart, times_drawn, unfolded
 from tokkit.curves import LEAST_CUT, curve
 from tokkit.errors import InputError
 from tokkit.learn import learn
@@ -45,11 +45,8 @@ if TYPE_CHECKING:
     from tokkit.usage import Usage
     from tokkit.vocabulary import Vocabulary
 
-DRAWS = 1_000
-QUANTILES = (0.025, 0.975)
 FOLD_STEP = 128
 _USAGE_STEP = 5_000
-_RANDOM = 92_544  # where the draws begin
 
 
 @dataclass
@@ -220,8 +217,7 @@ class Ground:
         if self.folds is None:
             return np.empty((self.shares.shape[0], 0, len(prefixes)))
         n_folds, n_slices = self.fold_bytes.shape
-        drawn = np.random.default_rng(_RANDOM).integers(0, n_folds, (DRAWS, n_folds))
-        times = np.stack([np.bincount(each, minlength=n_folds) for each in drawn]).astype(np.float64)
+        times = times_drawn(n_folds).astype(np.float64)
         tokens = self.folds.read(np.asarray(prefixes, np.int64), rooms).reshape(n_folds, n_slices, -1)
         out = np.zeros((self.shares.shape[0], DRAWS, len(prefixes)))
         whole = self.fold_bytes.sum(axis=0)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.counts_table import Slice, SliceCounts, merged_rows, table_of
+from tokkit.counts_table import Slice, SliceCounts, gathered, merged_rows, table_of
 from tokkit.kernels.scripts import count_members
-from tokkit.kernels.sort import gather_strings
-from tokkit.unicode import script_table
+from tokkit.unicode import scripts_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def kin_of(tokens: Sequence[bytes], script: str) -> list[bytes]:
     """Return the tokens that learned ones of a script depend on: with a character of it, or a broken one."""
-    members = _members(script)
+    members = scripts_table(script.split(","))
     of_ascii = members[:128].any()
     found = []
     for token in tokens:
@@ -41,7 +40,7 @@ def kin_of(tokens: Sequence[bytes], script: str) -> list[bytes]:
 def leads(script: str) -> NDArray[np.bool_]:
     """Tell of two bytes, the first one times 256 and the second, whether a token of a script may begin with them."""
     leads = np.zeros(1 << 16, np.bool_)
-    for code_point in np.flatnonzero(_members(script)).tolist():
+    for code_point in np.flatnonzero(scripts_table(script.split(","))).tolist():
         if 0xD800 <= code_point < 0xE000:
             continue
         data = chr(code_point).encode()
@@ -64,16 +63,14 @@ def touched_by(table: CountsTable, leads: NDArray[np.bool_]) -> NDArray[np.bool_
 def with_script(table: CountsTable, script: str) -> NDArray[np.bool_]:
     """Tell for each row whether it holds a character of a script: the others teach nothing, and cost time."""
     found = np.empty(len(table), np.int32)
-    count_members(table.data, table.starts, _members(script), found)
+    count_members(table.data, table.starts, scripts_table(script.split(",")), found)
     return found > 0
 
 
 def of_rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:
     """Return some rows of a table; its slices and their totals stay."""
     kept = np.flatnonzero(wanted)
-    starts = np.empty(kept.size + 1, np.int64)
-    data = np.empty(int(np.diff(table.starts)[kept].sum()), np.uint8)
-    gather_strings(table.data, table.starts, kept, data, starts)
+    data, starts = gathered(table.data, table.starts, kept)
     return replace(
         table,
         slice_ids=table.slice_ids[kept],
@@ -88,8 +85,3 @@ def added_up(table: CountsTable) -> CountsTable:
     """Return a table with its slices added up to one, which is what is learned from, again and again."""
     part = SliceCounts(Slice("all", "all", 0, 0, 0), merged_rows(table))
     return table_of([part], table.pattern, table.provenance)
-
-
-def _members(script: str) -> NDArray[np.uint8]:
-    members: NDArray[np.uint8] = np.maximum.reduce([script_table(each.strip()) for each in script.split(",")])
-    return members

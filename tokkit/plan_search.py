@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tokkit.counts_folds import QUANTILES
 from tokkit.curves import LEAST_CUT
-from tokkit.plan_ground import QUANTILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

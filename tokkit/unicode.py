@@ -11,6 +11,8 @@ from tokkit.errors import InputError
 from tokkit.unicode_tables import CATEGORIES, SCRIPTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 N_CODE_POINTS = 0x110000
@@ -63,6 +65,12 @@ def script_table(script: str) -> NDArray[np.uint8]:
         InputError: the script is not in the table.
     """
     return _flags(SCRIPTS[script_name(script)], 1)
+
+
+def scripts_table(scripts: Iterable[str]) -> NDArray[np.uint8]:
+    """Return uint8[0x110000]: 1 where the code point is of one of the scripts; as `script_table`."""
+    members: NDArray[np.uint8] = np.maximum.reduce([script_table(script.strip()) for script in scripts])
+    return members
 
 
 @cache

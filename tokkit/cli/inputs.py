@@ -188,10 +188,7 @@ def counted(
 
     paths = [argument for argument in arguments if not counts.is_counts_table(argument)]
     tables = [counts.load(argument, folds=folds > 0) for argument in arguments if argument not in paths]
-    if any(table.folds != folds for table in tables):
-        raise MismatchError(
-            f"a counts table does not have {folds} folds", f"count its corpus again with --folds {folds}"
-        )
+    _require_folds_of(tables, folds)
     wanted = pattern_of(pattern) if pattern else tables[0].pattern if tables else pattern_of("cl100k_base")
     if any(table.pattern != wanted for table in tables):
         raise MismatchError(
@@ -220,6 +217,14 @@ def counted(
             )
         return replace(result, table=counts.combine([*tables, result.table]))
     return counts.Counted(counts.combine(tables), ())
+
+
+def _require_folds_of(tables: Sequence[CountsTable], folds: int) -> None:
+    """Refuse tables with another number of folds."""
+    if any(table.folds != folds for table in tables):
+        raise MismatchError(
+            f"a counts table does not have {folds} folds", f"count its corpus again with --folds {folds}"
+        )
 
 
 def counted_to_file(
@@ -268,10 +273,8 @@ def tables_by_pattern(
 
     if all(counts.is_counts_table(argument) for argument in arguments):
         loaded = [counts.load(argument, folds=True) for argument in arguments]
-        if folds and any(table.folds != folds for table in loaded):
-            raise MismatchError(
-                f"a counts table does not have {folds} folds", f"count its corpus again with --folds {folds}"
-            )
+        if folds:
+            _require_folds_of(loaded, folds)
         by_pattern = {table.pattern: [each for each in loaded if each.pattern == table.pattern] for table in loaded}
         tables = {pattern: counts.combine(parts) for pattern, parts in by_pattern.items()}
         first, *others = tables.values()

@@ -11,6 +11,7 @@ anew.
 `pairs: int64[capacity, 5]` is a record a pair: KEY (left << 32 | right), COUNT, where its records are listed in
 `lists: int32` and how many, VERDICT. `pair_slots: int32[2**k]` finds a pair by its key. `heap: int64[capacity, 2]` holds
 (count when pushed, pair): highest count first, then lowest left id, then lowest right id, which is the lowest key.
+`events: int64[capacity]` holds record << 32 | id << 1 | side (1: right) for what comes beside the pair being joined.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ RIGHT = 4  # the id stands on the right: the same for (b, id) and (c, id)
 OLD = 0  # weight of the pair that goes
 NEW = 1  # weight of the pair that comes
 N_RECORDS = 2  # distinct records of the pair that comes
-LAST = 3  # the last of them; later the pair that was made, or -1
+LAST = 3  # the last of them; later where the next one is listed, or -1
 
 # Fields of `state: int64[...]`.
 N_LEARNED = 0
