@@ -20,7 +20,7 @@ from tokkit.formats.tiktoken import save
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS = 10  # on a machine that others share; alone each takes less than one
+SECONDS = 30  # on a machine that others share; alone each takes less than one
 MEGABYTES = 400
 NAMES = {"tiktoken": "bad.tiktoken", "huggingface": "tokenizer.json", "tekken": "tekken.json"}
 

@@ -665,9 +665,9 @@ def test_count_reads_stdin_and_an_interrupt_ends_its_processes(tmp_path):
     process: Any = subprocess.Popen(
         [*TOKKIT, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    process.stdin.write('{"text": "a"}\n')
+    # More than a pipe holds: when all of it is written, the command is at work and no longer loading.
+    process.stdin.write('{"text": "a"}\n' * 50_000)
     process.stdin.flush()
-    time.sleep(1)
     out, err = interrupted(process)
     assert (process.returncode, out, err) == (130, "", "error: interrupted\n")
     assert list(tmp_path.iterdir()) == []

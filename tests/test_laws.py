@@ -503,7 +503,7 @@ def test_no_witness_is_missed(tokens):
 def test_a_hundred_thousand_ids_are_checked_in_time(cl100k):
     fresh = replace(cl100k)
     check(vocabulary_of(b"ab"))  # kernels compile, and the table of all characters is made
-    start = time.perf_counter()
+    start = time.process_time()
     check(fresh)
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     assert took < 10, f"{took:.1f} s; 2 s on an idle machine"
