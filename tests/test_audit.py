@@ -15,17 +15,18 @@ import pytest
 
 from tokkit import counts
 from tokkit.audit import audit, veto_lines
+from tokkit.audit_documents import Text
 from tokkit.audit_findings import KINDS, Thresholds
 from tokkit.audit_rules import clause, stacked, unwanted_character
-from tokkit.audit_tallies import tally
-from tokkit.corpus import Labels, find
+from tokkit.audit_tallies import tally, unspaced_characters
+from tokkit.corpus import Labels, blocks, find
 from tokkit.counts import combine, count_texts, reweight
 from tokkit.encode import encode_bytes, merge_parts
 from tokkit.errors import InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.formats import sentencepiece, tiktoken
 from tokkit.learn import learn, parse_veto
-from tokkit.pretokenize import PATTERNS
+from tokkit.pretokenize import PATTERNS, split_bytes
 from tokkit.vocabulary import Segment, Vocabulary
 
 SEED = 20_231
@@ -127,6 +128,79 @@ def test_expected_occurrences_follow_the_mixture():
     assert [use.expected for use in mixed.tokens] == pytest.approx([900, 100])
     assert mixed.rare == (257,)
     assert [dict(use.slices) for use in mixed.tokens] == [{"en-one": 50}, {"en-two": 150}]
+
+
+# The documents, in the text
+
+
+@pytest.fixture(scope="module")
+def mixed_texts() -> list[tuple[str, str]]:
+    """Slice and text of documents: both scripts, empty ones, and lines that several of them have."""
+    draw = random.Random(SEED)
+    words = ["the", "cat", "sat", "there", "while", "zyzzyva", "sang"]
+    out = []
+    for number, text in enumerate(ordinary_texts(400)):
+        english = " ".join(draw.choices(words, k=draw.randint(0, 9)))
+        out.append((("law", "web", "food")[number % 3], f"{text}\n{english}" if number % 4 else english))
+    return [*out, ("web", ""), ("web", f"{BOILERPLATE}\n" * 9)]
+
+
+@pytest.fixture(scope="module")
+def mixed_files(tmp_path_factory, mixed_texts) -> list[str]:
+    folder = tmp_path_factory.mktemp("mixed")
+    for part in range(3):
+        lines = [json.dumps({"domain": domain, "text": text}) for domain, text in mixed_texts[part::3]]
+        (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    return [str(folder / f"{part}.jsonl") for part in range(3)]
+
+
+def with_both_scripts(tokens: tuple[bytes, ...]) -> Vocabulary:
+    return with_tokens(*tokens, b" c", b" ca", b" cat", b"at", b" zy", b" zyz", b" zyzz", b" zyzzy", b" zyzzyva")
+
+
+def test_the_documents_are_the_plain_count_for_any_number_of_jobs(mixed_texts, mixed_files):
+    labels = Labels(domain_field="domain")
+    files = find(mixed_files, labels)
+    table = counts.count(files, labels).table
+    vocabulary = with_both_scripts(learned_on(table, 120).tokens[256:])
+    expected = Counter[int]()
+    for _, text in mixed_texts:
+        pretokens = set(split_bytes(text.encode(), vocabulary.pattern))
+        emitted = {each for pretoken in pretokens for each in encode_bytes(vocabulary, pretoken, shortcut=True)}
+        for token_id, token in enumerate(vocabulary.tokens):
+            unspaced = unspaced_characters([token])[0] >= 2
+            expected[token_id] += any(token in each for each in pretokens) if unspaced else token_id in emitted
+    results = [audit(vocabulary, table, text=Text(files, labels, jobs)) for jobs in (1, 2)]
+    assert results[0] == results[1]
+    assert results[0].documents_counted
+    for use in results[0].tokens:
+        assert use.documents == (expected[use.id],) * 2, use.token
+    bounds = {use.id: use.documents for use in audit(vocabulary, table).tokens}
+    assert sum(low < expected[each] < high for each, (low, high) in bounds.items()) > 20
+    for each, (low, high) in bounds.items():
+        assert low <= expected[each] <= high, vocabulary.tokens[each]
+
+
+def test_a_text_file_in_blocks_is_one_document(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "__kwdefaults__", {"block_bytes": 64})
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text("我们发展 the cat\n" * 50, "utf-8")
+    files = find([str(tmp_path)])
+    assert len(list(blocks(files[0]))) > 5
+    table = counts.count(files).table
+    result = audit(with_tokens("我们".encode(), b" c", b" ca", b" cat"), table, text=Text(files, jobs=2))
+    assert [use.documents for use in result.tokens] == [(3, 3), (0, 0), (0, 0), (3, 3)]
+
+
+def test_another_text_than_was_counted_is_refused(mixed_files, tmp_path):
+    labels = Labels(domain_field="domain")
+    table = counts.count(find(mixed_files, labels), labels).table
+    vocabulary = with_both_scripts(())
+    with pytest.raises(MismatchError, match="not what the counts were made from: it has 268 documents"):
+        audit(vocabulary, table, text=Text(find(mixed_files[:2], labels), labels))
+    (tmp_path / "other.txt").write_text("xylophone", "utf-8")
+    with pytest.raises(MismatchError, match=r"other\.txt has pretokens that the counts lack"):
+        audit(vocabulary, table, text=Text(find([str(tmp_path)])))
 
 
 # What is found
@@ -346,9 +420,9 @@ def test_the_command_shows_the_worst_first_and_says_no(run, files):
     assert re.match(
         r"200 tokens of learned:zh on [\d.]+ kB in 2 slices: \d+ used, \d+ never; \d+ serve other", lines[0]
     )
-    assert lines[2].startswith("boilerplate: ")
-    assert lines[3].split() == ["score", "id", "uses", "token", "slice", "why", "stands", "in"]
-    assert f"300 × {BOILERPLATE}" in lines[4]
+    assert lines[3].startswith("boilerplate: ")
+    assert lines[4].split() == ["score", "id", "uses", "token", "slice", "why", "stands", "in"]
+    assert f"300 × {BOILERPLATE}" in lines[5]
     found = parse_veto(veto.read_bytes(), "veto.txt").texts
     assert BOILERPLATE in found
     assert err == f"zh: {len(found)} findings: {len(found)} boilerplate\n"
@@ -377,6 +451,24 @@ def test_the_command_prints_one_json_document(run, files, tmp_path):
         "of_tokens": hospital["uses"] / total,
     }
     assert document["rare"] == [each["id"] for each in document["tokens"] if each["expected"] < 1000]
+
+
+def test_the_command_counts_documents_in_text_and_bounds_them_in_counts(run, files, mixed_files):
+    vocabulary = files / "zh.tiktoken"
+    given = [each for path in mixed_files for each in ("--on", path)]
+    documents = [
+        json.loads(run(vocabulary, *on, "--domain-field", "domain", "--json", "-q", "--jobs", jobs)[1])
+        for on in (given, [*given, "--on", files / "counts.parquet"])
+        for jobs in (1, 2)
+    ]
+    assert documents[0] == documents[1]
+    counted, bounded = ([each["documents"] for each in documents[at]["tokens"]] for at in (0, 2))
+    assert max(counted) > 200
+    assert set(bounded) == {None}
+    code, out, _ = run(vocabulary, "--on", files / "counts.parquet")
+    assert code == 0
+    assert out.splitlines()[1].startswith("documents are bounds: ")
+    assert "documents are bounds" not in run(vocabulary, *given, "--domain-field", "domain")[1]
 
 
 @pytest.mark.parametrize("number", ["2X", "0", "-1", ""])

@@ -80,7 +80,7 @@ ROOMS = {
         "numpy",
         "counts display encode errors foreign kernels laws pretokenize unicode vocabulary",
     ),
-    "audit": room("audit*", "numpy regex", "encode errors foreign kernels unicode"),
+    "audit": room("audit*", "numpy regex", "corpus counts encode errors foreign kernels pretokenize unicode"),
     "export": room("agreement export", "", "errors formats vocabulary"),
     "render": room("render.*", "rich msgspec", "display errors"),
 }

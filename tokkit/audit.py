@@ -8,11 +8,12 @@ neighbours in the text that it was learned from, and is hardly met in another te
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tokkit.audit_documents import documents_holding
 from tokkit.audit_findings import KINDS, Finding, Surroundings, Thresholds, find
 from tokkit.audit_tallies import Tallies, promised, tally
 from tokkit.errors import InputError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tokkit.audit_documents import Text
     from tokkit.counts_table import CountsTable, Slice
     from tokkit.learn import Veto
     from tokkit.vocabulary import Vocabulary
@@ -44,7 +46,7 @@ class TokenUse:
         formed: how often merging forms it on the way, its uses among them; None where the vocabulary has no merges.
         occurrences: how often its text stands in pretokens (scripts without spaces), or its uses.
         pretokens: in how many distinct pretokens that is.
-        documents: the documents that it stands in, at least and at most.
+        documents: the documents that it stands in, at least and at most: the same where they were counted.
         slices: uses in each slice that has any, the most first.
         languages: uses in each language that has any, the most first.
         promised: how often the tokens beside it by rank stand in the text; 0 where that says nothing.
@@ -80,6 +82,7 @@ class Audit:
         segments: the audited segments; none where all tokens were.
         slices: the slices of the text.
         slice_tokens: tokens of the whole text, by slice.
+        documents_counted: whether documents were counted in the text; else the table bounds them.
         tokens: every audited token, by id.
         findings: the tokens that should not be there, by kind in the order of KINDS, the worst first.
         training_tokens: how many tokens are planned; None without a plan.
@@ -92,6 +95,7 @@ class Audit:
     segments: tuple[str, ...]
     slices: tuple[Slice, ...]
     slice_tokens: Mapping[str, int]
+    documents_counted: bool
     tokens: tuple[TokenUse, ...]
     findings: tuple[Finding, ...]
     training_tokens: int | None
@@ -109,6 +113,7 @@ def audit(
     vocabulary: Vocabulary | ForeignVocabulary,
     table: CountsTable,
     *,
+    text: Text | None = None,
     segments: Sequence[str] = (),
     kinds: Sequence[str] = (),
     unwanted: Sequence[Veto] = (),
@@ -124,6 +129,8 @@ def audit(
         vocabulary: the vocabulary, of ranks or foreign.
         table: counts of text that the vocabulary is for; not weighted, because a finding rests on how often things really
             stood. Text that nothing was learned from shows most.
+        text: the text that the table was counted from, to be read once more for the exact number of documents; without it,
+            the table bounds that.
         segments: names of the segments to audit; those whose names begin with `learned` when there are any, else all.
         kinds: the kinds of finding to look for, of KINDS; all when empty.
         unwanted: words that no token may hold: texts anywhere in it, or expressions.
@@ -131,11 +138,11 @@ def audit(
         min_expected: how many occurrences a token needs in them.
         weights: each slice's share of the planned text's bytes (`tokkit.counts.slice_weights`); as in the table when omitted.
         thresholds: where the rules draw their lines.
-        progress: called with the rows encoded so far and in all.
+        progress: called with the rows encoded so far and in all; with a text, reading it takes as many again.
 
     Raises:
         InputError: an unknown segment or kind, an empty or weighted table, or a vocabulary that refuses to encode.
-        MismatchError: the table was cut by another pattern than the vocabulary's.
+        MismatchError: the table was cut by another pattern than the vocabulary's, or the text is not what it was counted from.
 
     Example:
         >>> from tokkit.counts import count_texts
@@ -149,13 +156,14 @@ def audit(
     _refuse(table, kinds)
     names = _segments(vocabulary, segments)
     ids = [i for i, token in enumerate(vocabulary.tokens) if len(token) > 1 and _in(vocabulary, i, names)]
-    tallies = tally(vocabulary, table, progress)
+    tallies = _tallies(vocabulary, table, ids, text, progress)
     promises = _promises(vocabulary, tallies, ids)
     expected = None if training_tokens is None else _expected(table, tallies, training_tokens, weights)
     uses = _token_uses(vocabulary, table, tallies, ids, promises, expected)
     evidence = {use.id: _evidence(table, tallies, use.id) for use in uses}
     surroundings = Surroundings(
         sum(part.documents for part in table.slices),
+        text is not None,
         frozenset(part.name for part in table.slices if len(table.slices) > 2 and 2 * part.bytes <= table.n_bytes),
         evidence,
         frozenset(vocabulary.tokens),
@@ -168,6 +176,7 @@ def audit(
         names,
         table.slices,
         {part.name: int(total) for part, total in zip(table.slices, tallies.uses.sum(axis=0), strict=True)},
+        text is not None,
         tuple(uses),
         tuple(findings),
         training_tokens,
@@ -186,6 +195,26 @@ def _refuse(table: CountsTable, kinds: Sequence[str]) -> None:
             "the counts are weighted, and a finding rests on how often things really stood",
             "audit on the counts before weighting; --weights says what is planned",
         )
+
+
+def _tallies(
+    vocabulary: Vocabulary | ForeignVocabulary,
+    table: CountsTable,
+    ids: Sequence[int],
+    text: Text | None,
+    progress: Callable[[int, int], None] | None,
+) -> Tallies:
+    """Return what is counted of the ids; the documents in the text, where there is one."""
+    if text is None:
+        return tally(vocabulary, table, progress)
+    n = len(table)
+    encoded = None if progress is None else lambda done, total: progress(done, 2 * total)
+    read = None if progress is None else lambda done, total: progress(n + n * done // max(total, 1), 2 * n)
+    tallies = tally(vocabulary, table, encoded, held=ids)
+    if tallies.holders is None:  # no ids
+        return tallies
+    documents = documents_holding(table, tallies.holders, len(vocabulary.tokens), text, read)
+    return replace(tallies, fewest_documents=documents, most_documents=documents, holders=None)
 
 
 def _segments(vocabulary: Vocabulary | ForeignVocabulary, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -287,7 +316,7 @@ def veto_lines(audit: Audit) -> str:
     """Return the findings as a veto file for `tokkit learn`: the text, then a tab and what was found, a line a token.
 
     Example:
-        >>> print(veto_lines(Audit("tiny", None, (), (), {}, (), (), None, 0, ())), end="")
+        >>> print(veto_lines(Audit("tiny", None, (), (), {}, False, (), (), None, 0, ())), end="")
         # what an audit of tiny found: 0 tokens
     """
     lines = [f"# what an audit of {audit.vocabulary} found: {len(audit.findings):,} tokens"]

@@ -35,7 +35,8 @@ class Thresholds:
     Attributes:
         min_occurrences: fewer occurrences, here or promised, prove nothing.
         boilerplate: the least score of a boilerplate token.
-        one_source: the least score of a one-source token.
+        one_source: the least score of a one-source token, from bounds or from pretokens.
+        one_source_counted: the same where its documents were counted, which makes scores higher.
         one_slice: the share of its uses that one slice must have, to be its only source.
         few_documents: the share of all documents that a token from few documents may stand in.
         broken_promise: the share of what its rank promises that a token may have, to be missed.
@@ -45,6 +46,7 @@ class Thresholds:
     min_occurrences: int = 20
     boilerplate: float = 2.0
     one_source: float = 1.0
+    one_source_counted: float = 3.0
     one_slice: float = 0.995
     few_documents: float = 0.1
     broken_promise: float = 0.05
@@ -78,12 +80,14 @@ class Surroundings:
 
     Attributes:
         documents: how many documents the text has.
+        documents_counted: whether those of each token were counted, or are bounds.
         narrow_slices: the slices whose text may be called one source: one of three or more, with at most half of all text.
         evidence: for each id the pretokens that have it most often, with their counts.
         tokens: all tokens of the vocabulary: a word is a word when it is one of them.
     """
 
     documents: int
+    documents_counted: bool
     narrow_slices: frozenset[str]
     evidence: Mapping[int, tuple[tuple[bytes, int], ...]]
     tokens: Collection[bytes]
@@ -172,9 +176,12 @@ def _of_counts(use: TokenUse, length: int, surroundings: Surroundings, lines: Th
     # Of a vocabulary whose origins are not known, words of other languages than the text's would look like one source.
     judged = unspaced or use.segment.startswith("learned")
     repeated = math.sqrt(use.occurrences) / max(most, 1)
+    few = most <= lines.few_documents * surroundings.documents
+    least = lines.one_source_counted if surroundings.documents_counted else lines.one_source
     slice_name, in_slice = next(iter(use.slices.items()), ("", 0))
-    if judged and enough and most <= lines.few_documents * surroundings.documents and repeated >= lines.one_source:
-        found["one-source"] = (repeated, f"{use.occurrences:,} occurrences in {_number(most, 'document')} at most")
+    if judged and enough and few and repeated >= least:
+        bound = "" if surroundings.documents_counted else " at most"
+        found["one-source"] = (repeated, f"{use.occurrences:,} occurrences in {_number(most, 'document')}{bound}")
     elif (
         unspaced
         and enough

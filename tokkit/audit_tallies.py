@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tokkit.counts_table import grown
 from tokkit.encode import encode_arrays, flatten, merge_parts
 from tokkit.errors import MismatchError
 from tokkit.foreign import ForeignVocabulary
@@ -15,6 +16,7 @@ from tokkit.kernels import audit as kernels
 from tokkit.kernels.curves import pass_down
 from tokkit.kernels.scripts import count_members
 from tokkit.kernels.strings import index_strings
+from tokkit.kernels.trie import plant
 from tokkit.unicode import scripts_table
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class Tallies:
         most_documents: [n], the documents that it stands in at most: the sum over its pretokens.
         top: [n, EVIDENCE], rows of the table: the pretokens that have it most often, -1 where there are fewer.
         counts: [rows], counts of the distinct pretokens over all slices, at the first row of each.
+        holders: which pretokens hold which tokens; None where that was not asked for.
     """
 
     uses: NDArray[np.int64]
@@ -58,12 +61,29 @@ class Tallies:
     most_documents: NDArray[np.int64]
     top: NDArray[np.int64]
     counts: NDArray[np.int64]
+    holders: Holders | None = None
+
+
+@dataclass(frozen=True)
+class Holders:
+    """Which of some tokens each pretoken of a table holds, as `occurrences` counts them.
+
+    Attributes:
+        slots: an index of the distinct pretokens, as in `tokkit.kernels.strings`.
+        starts: int64[rows + 1], where the tokens of each row start; a pretoken of several slices has them at its first row.
+        tokens: int32, ids, each once in a row.
+    """
+
+    slots: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    tokens: NDArray[np.int32]
 
 
 def tally(
     vocabulary: Vocabulary | ForeignVocabulary,
     table: CountsTable,
     progress: Callable[[int, int], None] | None = None,
+    held: Sequence[int] = (),
 ) -> Tallies:
     """Encode the pretokens of a table and count what becomes of every token.
 
@@ -71,6 +91,7 @@ def tally(
         vocabulary: the vocabulary; a foreign one encodes each pretoken as a text of its own, by its own rule.
         table: the counts.
         progress: called with the rows encoded so far and in all.
+        held: ids for which to tell the pretokens that hold them.
 
     Raises:
         MismatchError: the table was cut by another pattern than the vocabulary's.
@@ -85,23 +106,31 @@ def tally(
     n = len(vocabulary.tokens)
     uses = np.zeros((n, len(table.slices)), np.int64)
     kernels.tally_uses(ids, id_starts, table.slice_ids, table.counts, uses)
-    first, counts, documents = _distinct(table)
+    slots, first, counts, documents = _distinct(table)
     occurrences, pretokens, fewest, most = np.zeros((4, n), np.int64)
     top = np.full((n, EVIDENCE), -1, np.int64)
-    kernels.tally_pretokens(
-        ids, id_starts, first, counts, documents, np.full(n, -1, np.int64), occurrences, pretokens, fewest, most, top
-    )
     unspaced = unspaced_characters(vocabulary.tokens) >= 2
-    searched = np.flatnonzero(unspaced)
-    if searched.size:
-        found = _contained([vocabulary.tokens[i] for i in searched], table, first, counts, documents)
-        for whole, part in zip((occurrences, pretokens, fewest, most, top), found, strict=True):
-            whole[searched] = part
+    wanted = np.zeros(n, np.bool_)
+    wanted[list(held)] = True
+    starts = np.zeros(len(table) + 1, np.int64)
+    tokens = np.empty(n + 2 * len(table) if held else 0, np.int32)
+    edges, ends = _tree(vocabulary.tokens, unspaced)
+    seen = np.full(n, -1, np.int64)
+    done = 0
+    while True:
+        done = kernels.tally_pretokens(
+            table.data, table.starts, ids, id_starts, first, counts, documents, unspaced, edges, ends,
+            seen, occurrences, pretokens, fewest, most, top, done, wanted, starts, tokens,
+        )  # fmt: skip
+        if done == len(table):
+            break
+        tokens = grown(tokens, 2 * tokens.size)
+    holders = Holders(slots, starts, tokens[: starts[-1]]) if held else None
     formed = None
     if not isinstance(vocabulary, ForeignVocabulary):
         formed = uses.sum(axis=1)
         pass_down(formed, merge_parts(vocabulary))
-    return Tallies(uses, formed, unspaced, occurrences, pretokens, fewest, most, top, counts)
+    return Tallies(uses, formed, unspaced, occurrences, pretokens, fewest, most, top, counts, holders)
 
 
 def _encode(
@@ -130,8 +159,10 @@ def _encode(
     return np.concatenate([np.empty(0, np.int32), *pieces]), id_starts
 
 
-def _distinct(table: CountsTable) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return each row's first row with the same pretoken, and counts and documents summed up there."""
+def _distinct(
+    table: CountsTable,
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return an index of the pretokens, each row's first row with the same one, and counts and documents summed up there."""
     slots = np.full(1 << max(4, (2 * len(table)).bit_length()), -1, np.int32)
     index_strings(table.data, table.starts, slots)
     first = np.empty(len(table), np.int64)
@@ -139,29 +170,23 @@ def _distinct(table: CountsTable) -> tuple[NDArray[np.int64], NDArray[np.int64],
     counts, documents = np.zeros((2, len(table)), np.int64)
     np.add.at(counts, first, table.counts)
     np.add.at(documents, first, table.documents)
-    return first, counts, documents
+    return slots, first, counts, documents
 
 
-def _contained(
-    tokens: Sequence[bytes],
-    table: CountsTable,
-    first: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    documents: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], ...]:
-    """Return occurrences, pretokens, fewest and most documents and top rows of tokens, by their text."""
-    data, starts = flatten(tokens)
-    slots = np.full(1 << max(4, (2 * len(tokens)).bit_length()), -1, np.int32)
-    index_strings(data, starts, slots)
-    heads = np.zeros(1 << 18, np.uint8)
-    kernels.mark_heads(data, starts, heads)
-    occurrences, pretokens, fewest, most = np.zeros((4, len(tokens)), np.int64)
-    top = np.full((len(tokens), EVIDENCE), -1, np.int64)
-    kernels.tally_contained(
-        table.data, table.starts, first, counts, documents, data, starts, slots, np.unique(np.diff(starts)), heads,
-        np.full(len(tokens), -1, np.int64), occurrences, pretokens, fewest, most, top,
-    )  # fmt: skip
-    return occurrences, pretokens, fewest, most, top
+def _tree(tokens: Sequence[bytes], of: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """Return some of the tokens as a tree; see `tokkit.kernels.trie`. Without any, it has no edges."""
+    numbers = np.flatnonzero(of).astype(np.int32)
+    if not numbers.size:
+        return np.zeros((0, 2), np.uint64), np.full(1, -1, np.int32)
+    data, starts = flatten([tokens[number] for number in numbers])
+    n_most = int(np.count_nonzero(data & 0xC0 != 0x80))
+    ends = np.full(n_most + 1, -1, np.int32)
+    n_nodes = plant(data, starts, numbers, np.zeros((1 << (2 * n_most).bit_length(), 2), np.uint64), ends)
+    # Once more where it is as small as it can be: it is looked up for every character, and fits in a nearer cache.
+    edges = np.zeros((1 << (2 * n_nodes).bit_length(), 2), np.uint64)
+    ends = np.full(n_nodes, -1, np.int32)
+    plant(data, starts, numbers, edges, ends)
+    return edges, ends
 
 
 @cache

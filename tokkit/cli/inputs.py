@@ -12,7 +12,7 @@ from tokkit.errors import BaseNotFoundError, FormatError, InputError, MismatchEr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokkit.corpus import Labels, OnError
+    from tokkit.corpus import CorpusFile, Labels, OnError
     from tokkit.counts import Counted, CountedFile, CountsTable
     from tokkit.foreign import ForeignVocabulary
     from tokkit.vocabulary import Vocabulary
@@ -217,6 +217,20 @@ def counted(
             )
         return replace(result, table=counts.combine([*tables, result.table]))
     return counts.Counted(counts.combine(tables), ())
+
+
+def text_to_read_again(arguments: Sequence[str], labels: Labels) -> Sequence[CorpusFile] | None:
+    """Return the files of a corpus to read them once more; None where counts tables, stdin or pipes are among the arguments.
+
+    Raises:
+        TokkitError: as `tokkit.corpus.find`.
+    """
+    from tokkit import corpus, counts
+
+    if any(argument == "-" or counts.is_counts_table(argument) for argument in arguments):
+        return None
+    files = corpus.find(arguments, labels)
+    return files if all("://" in file.path or Path(file.path).is_file() for file in files) else None
 
 
 def _require_folds_of(tables: Sequence[CountsTable], folds: int) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
 from tokkit.kernels.strings import find_bytes
+from tokkit.kernels.trie import character_at, find_edge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,41 +54,90 @@ def _tally(
     fewest: NDArray[np.int64],
     most: NDArray[np.int64],
     top: NDArray[np.int64],
-) -> None:
-    """Count a token that stands in the pretoken of a row; `seen[token]` is the last row that it stood in."""
+) -> bool:
+    """Count a token that stands in the pretoken of a row, and tell whether for the first time; `seen` has its last row."""
     occurrences[token] += counts[row]
-    if seen[token] != row:
-        seen[token] = row
-        pretokens[token] += 1
-        fewest[token] = max(fewest[token], documents[row])
-        most[token] += documents[row]
-        _insert(top[token], row, counts)
+    if seen[token] == row:
+        return False
+    seen[token] = row
+    pretokens[token] += 1
+    fewest[token] = max(fewest[token], documents[row])
+    most[token] += documents[row]
+    _insert(top[token], row, counts)
+    return True
 
 
 @kernel
 def tally_pretokens(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
     ids: NDArray[np.int32],
     id_starts: NDArray[np.int64],
     first: NDArray[np.int64],
     counts: NDArray[np.int64],
     documents: NDArray[np.int64],
+    by_text: NDArray[np.bool_],
+    edges: NDArray[np.uint64],
+    ends: NDArray[np.int32],
     seen: NDArray[np.int64],
     occurrences: NDArray[np.int64],
     pretokens: NDArray[np.int64],
     fewest: NDArray[np.int64],
     most: NDArray[np.int64],
     top: NDArray[np.int64],
-) -> None:
-    """Count the distinct pretokens whose encoding has each token, and bound the documents that they stand in.
+    done: int,
+    wanted: NDArray[np.bool_],
+    held_starts: NDArray[np.int64],
+    held: NDArray[np.int32],
+) -> int:
+    """Count the distinct pretokens that hold each token, and bound the documents; return the first row without room.
+
+    A token stands where encoding emits it; one that is `by_text`, wherever its text stands, whatever encoding makes of it:
+    `edges` and `ends` are a tree of those (`tokkit.kernels.trie`).
 
     `counts` and `documents` are totals over the slices, at the first row of a pretoken. `fewest` becomes the documents of
-    the pretoken that has most, `most` their sum over all pretokens. `seen` is work space, all -1.
+    the pretoken that has most, `most` their sum over all pretokens. `seen` is work space, all -1. From row `done` on, the
+    `wanted` tokens that a row holds are written to `held`, from `held_starts[row]` on; where they may not fit, it ends.
     """
-    for row in range(id_starts.size - 1):
+    used = held_starts[done]
+    for row in range(done, starts.size - 1):
         if first[row] != row:
+            held_starts[row + 1] = used
             continue
+        if held.size > 0 and used + wanted.size > held.size:
+            return row
         for i in range(id_starts[row], id_starts[row + 1]):
-            _tally(ids[i], row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
+            token = ids[i]
+            if by_text[token]:
+                continue
+            is_new = _tally(token, row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
+            if is_new and wanted[token]:
+                held[used] = token
+                used += 1
+        stop = starts[row + 1] if edges.size > 0 else starts[row]
+        for position in range(starts[row], stop):
+            if data[position] & 0xC0 == 0x80:
+                continue
+            node = 0
+            after = position
+            while after < stop:
+                character, length = character_at(data, after, stop)
+                if length == 0:
+                    break
+                slot = find_edge(edges, node, character)
+                if edges[slot, 0] == 0:
+                    break
+                node = np.int64(edges[slot, 1])
+                after += length
+                token = ends[node]
+                if token < 0:
+                    continue
+                is_new = _tally(token, row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
+                if is_new and wanted[token]:
+                    held[used] = token
+                    used += 1
+        held_starts[row + 1] = used
+    return starts.size - 1
 
 
 @kernel
@@ -100,57 +150,3 @@ def _insert(top: NDArray[np.int64], row: int, counts: NDArray[np.int64]) -> None
         top[i] = top[i - 1]
     if at < top.size:
         top[at] = row
-
-
-@kernel
-def tally_contained(
-    data: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    first: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    documents: NDArray[np.int64],
-    token_data: NDArray[np.uint8],
-    token_starts: NDArray[np.int64],
-    token_slots: NDArray[np.int32],
-    lengths: NDArray[np.int64],
-    heads: NDArray[np.uint8],
-    seen: NDArray[np.int64],
-    occurrences: NDArray[np.int64],
-    pretokens: NDArray[np.int64],
-    fewest: NDArray[np.int64],
-    most: NDArray[np.int64],
-    top: NDArray[np.int64],
-) -> None:
-    """Count where each token's text stands in pretokens, whatever encoding makes of it; results as `tally_pretokens`.
-
-    `lengths` are the lengths of the tokens, ascending, none below 3; `heads[h]` is 1 where a token's first three bytes hash
-    to h (see `head_of`), which spares most look-ups.
-    """
-    for row in range(starts.size - 1):
-        if first[row] != row:
-            continue
-        stop = starts[row + 1]
-        for position in range(starts[row], stop - 2):
-            if data[position] & 0xC0 == 0x80 or heads[head_of(data, position)] == 0:
-                continue
-            for length in lengths:
-                if position + length > stop:
-                    break
-                token = find_bytes(data, position, position + length, token_data, token_starts, token_slots)
-                if token < 0:
-                    continue
-                _tally(token, row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
-
-
-@kernel
-def head_of(data: NDArray[np.uint8], position: int) -> int:
-    """Return a hash below 2**18 of three bytes, which tells all three-byte characters apart."""
-    first = np.int64(data[position] & 0x3F)
-    return (first << 12 | np.int64(data[position + 1] & 0x3F) << 6 | np.int64(data[position + 2] & 0x3F)) & 0x3FFFF
-
-
-@kernel
-def mark_heads(token_data: NDArray[np.uint8], token_starts: NDArray[np.int64], heads: NDArray[np.uint8]) -> None:
-    """Set `heads[h]` (uint8[2**18]) for the first three bytes of every token."""
-    for token in range(token_starts.size - 1):
-        heads[head_of(token_data, token_starts[token])] = 1

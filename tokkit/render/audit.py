@@ -66,6 +66,8 @@ def _summary(audit: Audit) -> list[str]:
     lines = [f"{talk.counted(len(audit.tokens), 'token')} of {where} on {size} in {slices}: {used}; {serving}"]
     if audit.semantics is not None:
         lines.append(f"each pretoken was encoded as a text of its own by {audit.semantics}")
+    if not audit.documents_counted:
+        lines.append("documents are bounds: counts do not say which they are; with text after --on they are counted")
     if audit.training_tokens is not None:
         shown = [f"{token_id} {show_token(_by_id(audit)[token_id].token)}" for token_id in audit.rare[:RARE_SHOWN]]
         more = f" and {len(audit.rare) - len(shown):,} more" if len(audit.rare) > len(shown) else ""
@@ -163,6 +165,7 @@ def _use(use: TokenUse, audit: Audit) -> dict[str, Any]:
         "scaffold": use.is_scaffold,
         "occurrences": use.occurrences,
         "pretokens": use.pretokens,
+        "documents": use.documents[0] if audit.documents_counted else None,
         "documents_at_least": use.documents[0],
         "documents_at_most": use.documents[1],
         "slices": {name: _shares(uses, use.uses, audit.slice_tokens[name]) for name, uses in use.slices.items()},
