@@ -181,6 +181,21 @@ def test_merging_a_long_pretoken_takes_steps_in_proportion(monkeypatch, cl100k, 
     assert tally["calls of pop"] == tally["calls of push"]
 
 
+@pytest.mark.parametrize("n_bytes", [10_000, 1_000_000])
+def test_a_run_is_merged_by_rounds_alone(n_bytes):
+    """Each of which halves it: nothing is left for the heap."""
+    tokens = tuple(b"a" * 2**power for power in range(1, 8))
+    table = merge_table(Vocabulary("runs", PATTERN, (*BYTES.tokens, *tokens)))
+    symbols = np.full(n_bytes, ord("a"), np.int32)
+    ranks = np.full(n_bytes, 256, np.int32)
+    ranks[-1] = encode_kernels.NO_RANK
+    n_left = encode_kernels.merge_by_rounds(
+        n_bytes, symbols, ranks, int(encode_kernels.NO_RANK), table.pairs, table.partners
+    )
+    assert n_left == n_bytes // 128 + (n_bytes % 128).bit_count()
+    assert set(ranks[: n_left - 8].tolist()) == {encode_kernels.NO_RANK}
+
+
 def contest(tmp_path, *contestants) -> Contest:
     path = tmp_path / "one.jsonl"
     path.write_text(json.dumps({"text": "to be or not to be"}) + "\n")

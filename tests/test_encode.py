@@ -1,4 +1,4 @@
-"""The encode kernels merge as the reference does and as tiktoken does, by scan and by heap, lawful vocabulary or not."""
+"""The encode kernels merge as the reference does and as tiktoken does, by scan, rounds and heap, lawful vocabulary or not."""
 
 from __future__ import annotations
 
@@ -120,6 +120,24 @@ def test_any_lawful_vocabulary_on_any_bytes(pairs, piece) -> None:
         assert decode_bytes(vocabulary, ids) == part
 
 
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(tokens_of_letters, st.lists(st.text("abc", min_size=1, max_size=12).map(str.encode), min_size=1, max_size=4))
+def test_any_vocabulary_on_long_runs(tokens, units) -> None:
+    """Longer than what is scanned: each unit again and again, so that whole rounds are merged."""
+    vocabulary = vocabulary_of(*tokens)
+    piece = b"".join((unit * 100)[:100] for unit in units)
+    assert_same_ids(encode_bytes(vocabulary, piece, shortcut=False), by_reference(vocabulary, piece), (tokens, piece))
+
+
+def test_a_lower_rank_that_comes_about_within_a_round_goes_first() -> None:
+    """Lawless: `cab` and `caba` rank below `ab`, and take a letter from the `ab` that follows."""
+    vocabulary = vocabulary_of(b"cab", b"caba", b"ab")
+    piece = b"ab" * 60 + b"c" + b"ab" * 60
+    ids = encode_bytes(vocabulary, piece, shortcut=False)
+    assert ids == [258] * 60 + [257, ord("b")] + [258] * 58
+    assert_same_ids(ids, by_reference(vocabulary, piece), piece)
+
+
 def texts_of_length(length: int) -> list[bytes]:
     rng = random.Random(SEED + length)
     repeats = [b"a", b"ab", b"aab", "的".encode(), "哈呵".encode(), b"  a", b"\n"]
@@ -138,7 +156,7 @@ def test_scan_and_heap_agree_with_the_reference_on_both_sides_of_the_limit(lengt
 
 
 def test_long_pretokens_have_the_ids_of_tiktoken(cl100k) -> None:
-    """5,000 bytes and more go by the heap; tiktoken has a heap of its own for them."""
+    """5,000 bytes and more go by rounds and the heap; tiktoken has a heap of its own for them."""
     texts = [
         text.decode("utf-8", "ignore") for length in (97, 499, 500, 5_000, 20_001) for text in texts_of_length(length)
     ]

@@ -377,9 +377,9 @@ class _Trainer:
     def counted_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return key, weight and number of occurrences of the adjacent pairs that may be learned, by key."""
         table = np.zeros((1 << 17, 3), np.int64)
-        record = n_pairs = 0
+        record = symbol = n_pairs = 0
         while True:
-            record, n_pairs = record_kernels.count_pairs(self.records, record, table, n_pairs)
+            record, symbol, n_pairs = record_kernels.count_pairs(self.records, record, symbol, table, n_pairs)
             if record >= self.records.size:
                 break
             larger = np.zeros((2 * table.shape[0], 3), np.int64)

@@ -25,6 +25,8 @@ MOST_IDS = (1 << 21) - 1
 NO_RANK = np.int32(0x7FFFFFFF)
 # Up to this many bytes a scan of all pairs for each merge is faster than a heap; above it the heap keeps the time linear.
 SCAN_LIMIT = 96
+# A merge takes a heap some fifty times as long as a pass takes for a symbol; the share of the symbols that a pass is to merge.
+FEWEST = 16
 
 
 @kernel
@@ -249,6 +251,52 @@ def merge_by_heap(
 
 
 @kernel
+def merge_by_rounds(
+    n_symbols: int,
+    symbols: NDArray[np.int32],
+    ranks: NDArray[np.int32],
+    limit: int,
+    pairs: NDArray[np.uint64],
+    partners: NDArray[np.uint64],
+) -> int:
+    """Merge `symbols[:n_symbols]` in place while the lowest rank is that of many pairs, return how many are left.
+
+    `ranks[i]` is that of the pair that begins at i, on entry and after it. A round goes once from left to right and merges all
+    pairs of one rank: a run of one character halves. Each round takes a part of the symbols away, so that all take linear
+    time. A pair that comes about with a lower rank yet goes first: there the round ends, and only what is left is moved up.
+    """
+    while n_symbols > SCAN_LIMIT:
+        best = NO_RANK
+        for i in range(n_symbols):
+            best = min(best, ranks[i])
+        n_best = 0
+        for i in range(n_symbols):
+            n_best += ranks[i] == best
+        if best >= limit or n_best * FEWEST < n_symbols:
+            break
+        rank = best
+        kept = 0
+        at = 0
+        while at < n_symbols:
+            symbols[kept] = symbols[at]
+            ranks[kept] = ranks[at]
+            at += 1
+            if ranks[kept] == rank:
+                symbols[kept] = best
+                at += 1
+                ranks[kept] = pair_rank(best, symbols[at], pairs, partners) if at < n_symbols else NO_RANK
+                lowest = ranks[kept]
+                if kept > 0:
+                    ranks[kept - 1] = pair_rank(symbols[kept - 1], best, pairs, partners)
+                    lowest = min(lowest, ranks[kept - 1])
+                if lowest < best:
+                    rank = np.int32(-1)
+            kept += 1
+        n_symbols = kept
+    return n_symbols
+
+
+@kernel
 def mark_lengths(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.uint64]) -> None:
     """Set the bit of its length, or of 63 for more, for each token: uint64[256] by first byte, all 0 on entry."""
     for row in range(starts.size - 1):
@@ -430,6 +478,7 @@ def encode_pretokens(
                     ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK
                 n_symbols = merge_by_scan(n_symbols, symbols, ranks, after, before, limit, pairs, partners)
             else:
+                n_symbols = merge_by_rounds(n_symbols, symbols, ranks, limit, pairs, partners)
                 n_symbols = merge_by_heap(n_symbols, symbols, ranks, after, before, heap, limit, pairs, partners)
             used += n_symbols
         id_starts[row + 1] = used

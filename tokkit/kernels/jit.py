@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -28,16 +29,31 @@ def inlined(function: Function) -> Function:
     return compiled
 
 
-class _Announcer(event.Listener):  # type: ignore[misc]  # numba has no types
-    """Log once that kernels are compiled, which takes seconds the first time; what is read from disk is no such event."""
+class _Compiling(event.Listener):  # type: ignore[misc]  # numba has no types
+    """Log once that kernels are compiled, which takes seconds the first time, and compile without the garbage collector.
+
+    It looks again and again through all that numba makes for a kernel: a fifth of the compiler's time. What is read from disk
+    is no such event. Kernels that a kernel calls are compiled within its own event; numba lets one thread compile at a time.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.announced = False
+        self.collects = False
 
     def on_start(self, event_: Any) -> None:
-        if event_.data["dispatcher"].py_func.__module__.startswith("tokkit."):
-            event.unregister("numba:compile", self)
+        if self.depth == 0:
+            self.collects = gc.isenabled()
+            gc.disable()
+        self.depth += 1
+        if not self.announced and event_.data["dispatcher"].py_func.__module__.startswith("tokkit."):
+            self.announced = True
             logging.getLogger("tokkit").info("compiling kernels, once on this machine: up to half a minute")
 
-    def on_end(self, event_: Any) -> None:
-        pass
+    def on_end(self, event_: Any) -> None:  # noqa: ARG002 - numba's signature
+        self.depth -= 1
+        if self.depth == 0 and self.collects:
+            gc.enable()
 
 
-event.register("numba:compile", _Announcer())
+event.register("numba:compile", _Compiling())

@@ -54,32 +54,32 @@ def pair_slot(key: int, n_slots: int) -> np.uint64:
 
 
 @kernel
-def count_pairs(records: NDArray[np.int32], first: int, table: NDArray[np.int64], n_pairs: int) -> tuple[int, int]:
-    """Count the adjacent pairs of the records from `first` on; return the record that found no room, and the pairs so far.
+def count_pairs(
+    records: NDArray[np.int32], record: int, symbol: int, table: NDArray[np.int64], n_pairs: int
+) -> tuple[int, int, int]:
+    """Count adjacent pairs from a record and a place in it on; return where a pair found no room, and the pairs so far.
 
     `table: int64[2**k, 3]` holds key + 1 (0 is empty), weight, and number of occurrences; at most half full.
     """
     mask = np.uint64(table.shape[0] - 1)
-    record = first
     while record < records.size:
-        length = records[record]
-        if 2 * (n_pairs + length) > table.shape[0]:
-            return record, n_pairs
         weight = weight_of(records, record)
-        symbol = record + HEADER
-        for i in range(length - 1):
-            key = (np.int64(records[symbol + i]) << 32) | np.int64(records[symbol + i + 1])
+        for i in range(record + HEADER + symbol, record + HEADER + records[record] - 1):
+            key = (np.int64(records[i]) << 32) | np.int64(records[i + 1])
             slot = pair_slot(key, table.shape[0])
             while table[slot, 0] != key + 1:
                 if table[slot, 0] == 0:
+                    if 2 * n_pairs >= table.shape[0]:
+                        return record, i - record - HEADER, n_pairs
                     table[slot, 0] = key + 1
                     n_pairs += 1
                     break
                 slot = (slot + np.uint64(1)) & mask
             table[slot, 1] += weight
             table[slot, 2] += 1
+        symbol = 0
         record += HEADER + records[record + 1]
-    return record, n_pairs
+    return record, symbol, n_pairs
 
 
 @kernel
