@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ from tokkit.errors import CorpusError, FormatError, InputError, MismatchError, T
 from tokkit.pretokenize import PATTERNS
 
 SEED = 32_397
+CL100K = PATTERNS["cl100k_base"]
+OWN = r"\S+|\s+"  # no kernel splits by it: workers are processes
 FIELDS = Labels(language_field="lang", domain_field="domain")
 WORDS = ["我们", "的", "don't", " the", "\n", "2023", "，", " \n x", "a\x00b", "naïve", "e\u0301", "  ", "'s", "😀"]
 
@@ -219,8 +222,14 @@ def test_any_number_of_jobs_and_any_order_of_files(jobs, folder, documents) -> N
     assert not multiprocessing.active_children()
 
 
-def test_a_large_text_file_is_one_document_for_several_processes(tmp_path) -> None:
-    """20 MB in three blocks: those that go on with a document follow the first one to its process."""
+def test_processes_count_as_threads_do(folder) -> None:
+    """A pattern that no kernel splits by, in processes, because `regex` holds the lock of the interpreter."""
+    files = find(folder, FIELDS)
+    assert_same_tables(count(files, FIELDS, pattern=OWN, jobs=2).table, count(files, FIELDS, pattern=OWN).table)
+
+
+def test_a_large_text_file_is_one_document_for_several_workers(tmp_path) -> None:
+    """20 MB in three blocks: those that go on with a document follow the first one to its worker."""
     lines = [f"{word} line {number}\n" for number in range(1000) for word in WORDS]
     text = "".join(lines) * 95
     (tmp_path / "large.txt").write_text(text, encoding="utf-8", newline="")
@@ -287,13 +296,14 @@ def test_what_is_skipped_is_told_in_order(jobs, tmp_path) -> None:
     assert counted.table.provenance["skipped"] == 4
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_an_error_comes_whole_out_of_a_process(jobs, tmp_path) -> None:
+@pytest.mark.parametrize(("jobs", "pattern"), [(1, CL100K), (2, CL100K), (2, OWN)])
+def test_an_error_comes_whole_out_of_a_worker(jobs, pattern, tmp_path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "fine"}\n{"text": 7}\n', encoding="utf-8")
     with pytest.raises(CorpusError) as caught:
-        count(find(tmp_path), jobs=jobs)
+        count(find(tmp_path), pattern=pattern, jobs=jobs)
     assert (Path(caught.value.path).name, caught.value.line) == ("a.jsonl", 2)
     assert not multiprocessing.active_children()
+    assert threading.active_count() == 1
 
 
 @pytest.mark.parametrize("earlier", [[], ["an earlier document\n"]])
@@ -343,9 +353,28 @@ def test_a_killed_process_is_an_error_that_says_so(block, tmp_path) -> None:
             victim.join()
 
     with pytest.raises(TokkitError, match="a counting process was killed, most likely for want of memory") as caught:
-        count(files, FIELDS, jobs=2, progress=kill_one)
+        count(files, FIELDS, pattern=OWN, jobs=2, progress=kill_one)
     assert caught.value.hint == "use fewer --jobs or a smaller --sample"
     assert not multiprocessing.active_children()
+
+
+def test_an_interrupt_leaves_no_thread(tmp_path) -> None:
+    """Neither one that waits for a block, nor one that nobody asks for its rows any more."""
+    files = many_blocks(tmp_path)
+    seen: list[int] = []
+
+    def interrupt(done: int, total: int) -> None:
+        seen.append(threading.active_count())
+        if done == total or len(files) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    interval = sys.getswitchinterval()
+    for some in (files, files[:1]):
+        with pytest.raises(KeyboardInterrupt):
+            count(some, FIELDS, jobs=3, progress=interrupt)
+        assert threading.active_count() == 1
+    assert max(seen) == 4
+    assert sys.getswitchinterval() == interval
 
 
 def test_an_interrupt_leaves_no_process(tmp_path) -> None:
@@ -357,7 +386,7 @@ def test_an_interrupt_leaves_no_process(tmp_path) -> None:
         signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        count(files, FIELDS, jobs=2, progress=interrupt)
+        count(files, FIELDS, pattern=OWN, jobs=2, progress=interrupt)
     assert len(children) == 2
     for pid in children:
         with pytest.raises(ProcessLookupError):

@@ -73,7 +73,7 @@ def folder(tmp_path_factory):
 
 def tight(jobs: int) -> int:
     """The memory that leaves a byte for counters."""
-    return (1 if jobs == 1 else jobs + 1) * counts_spill.PROCESS_BYTES + jobs
+    return counts_spill.PROCESS_BYTES + (jobs - 1) * counts_spill.THREAD_BYTES + jobs
 
 
 @pytest.mark.usefixtures("_small")
@@ -89,7 +89,7 @@ def test_a_run_of_every_block_makes_the_same_bytes(folder, tmp_path, folds):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tight.parquet", "whole.parquet"]
 
 
-def test_several_processes_and_another_order_make_the_same_bytes(folder, tmp_path, monkeypatch):
+def test_several_workers_and_another_order_make_the_same_bytes(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(counts_spill, "LEAST_ROOM", 1)
     files = find(folder, FIELDS)
     save(count(files, FIELDS, on_error="skip").table, tmp_path / "whole.parquet")
@@ -108,7 +108,7 @@ def test_parts_of_a_corpus_make_the_same_bytes(folder, tmp_path, options):
 
 @pytest.mark.parametrize("options", [{"jobs": 2}, {"jobs": 2, "folds": 3}, {"folds": 3}, {"max_bytes": 300_000}])
 def test_slices_that_are_written_while_others_are_sorted_make_the_same_bytes(folder, tmp_path, options):
-    """Both processes have rows of the same slices here, since the labels are in the text."""
+    """Both workers have rows of the same slices here, since the labels are in the text."""
     files = find(folder, FIELDS)
     save(count(files, FIELDS, on_error="skip", **(options | {"jobs": 1})).table, tmp_path / "whole.parquet")
     count_to_file(tmp_path / "written.parquet", files, FIELDS, on_error="skip", **options)
@@ -117,7 +117,9 @@ def test_slices_that_are_written_while_others_are_sorted_make_the_same_bytes(fol
 
 @dataclass(frozen=True)
 class Failing:
-    """A task whose processes answer once and then fail."""
+    """A task whose workers answer once and then fail."""
+
+    in_threads: bool
 
     def begin(self) -> list[int]:
         return []
@@ -129,13 +131,14 @@ class Failing:
         return len(state)
 
     def answer(self, request, state):
-        assert isinstance(state, list)  # empty in a process that was late for all blocks
+        assert isinstance(state, list)  # empty in a worker that was late for all blocks
         yield request
         raise InputError(f"cannot answer {request}")
 
 
-def test_what_a_process_meets_while_it_answers_is_raised(folder):
-    with workers_on(find(folder, FIELDS), Failing(), 2) as workers:
+@pytest.mark.parametrize("in_threads", [True, False])
+def test_what_a_worker_meets_while_it_answers_is_raised(folder, in_threads):
+    with workers_on(find(folder, FIELDS), Failing(in_threads), 2) as workers:
         assert sum(worker.result for worker in workers) == 5
         answers = [worker.ask("this") for worker in workers]
         assert [next(each) for each in answers] == ["this", "this"]

@@ -1,7 +1,9 @@
-"""Read a corpus once for a task, in one process or several: one reads and deals blocks out, the others work on them.
+"""Read a corpus once for a task, here or in several workers: one reads and deals blocks out, the others work on them.
 
-blocks of files ─ _Dealer ─▶ pipes ─ _work: Task.take ... Task.finish ─▶ one result a process
+blocks of files ─ _Dealer ─▶ pipes ─ _work: Task.take ... Task.finish ─▶ one result a worker
 a request ─ pipe ─ Answering.answer ─▶ answers, which wait in a queue until they are looked at
+
+Workers are threads where the task's work goes on without the interpreter's lock (`Task.in_threads`), else processes.
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ import queue
 import signal
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tokkit import corpus
+from tokkit import corpus, corpus_threads
 from tokkit.errors import TokkitError
 
 if TYPE_CHECKING:
@@ -25,33 +27,40 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from tokkit.corpus import Block, CorpusFile
+    from tokkit.corpus_threads import ThreadPipe
+
+    Pipe = Connection | ThreadPipe
 
 
 class Task(Protocol):
-    """What to do with the blocks of a corpus; the task is sent to every process, and what `finish` returns comes back."""
+    """What to do with the blocks of a corpus; the task is sent to every worker, and what `finish` returns comes back."""
+
+    @property
+    def in_threads(self) -> bool:
+        """Whether most of the work goes on without the interpreter's lock, so that workers may be threads."""
 
     def begin(self) -> Any:
-        """Return the state that a process starts with."""
+        """Return the state that a worker starts with."""
 
     def take(self, block: Block, state: Any) -> None:
         """Work on a block; the blocks of one text file come one right after the other."""
 
     def finish(self, state: Any) -> Any:
-        """Return the result of a process."""
+        """Return the result of a worker."""
 
 
 class Answering(Task, Protocol):
-    """A task whose processes, when all have finished, tell more piece by piece."""
+    """A task whose workers, when all have finished, tell more piece by piece."""
 
     def answer(self, request: Any, state: Any) -> Iterator[Any]:
-        """Yield what a process has to say to a request."""
+        """Yield what a worker has to say to a request."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A process that has finished: its result, and `ask`, which sends a request, once, and returns the answers.
+    """A worker that has finished: its result, and `ask`, which sends a request, once, and returns the answers.
 
-    The process works on the next answers while one is looked at, as far ahead as it gets.
+    It works on the next answers while one is looked at, as far ahead as it gets.
     """
 
     result: Any
@@ -61,16 +70,16 @@ class Worker:
 def work_on(
     files: Sequence[CorpusFile], task: Task, jobs: int, advance: Callable[[int], None] | None = None
 ) -> list[Any]:
-    """Read files once for a task; return the result of each process, in no order that anything may depend on.
+    """Read files once for a task; return the result of each worker, in no order that anything may depend on.
 
     Args:
         files: from `tokkit.corpus.find`.
         task: what to do.
-        jobs: how many processes; 1 works in this one.
+        jobs: how many workers; 1 works in this thread.
         advance: called with the stored bytes read so far.
 
     Raises:
-        TokkitError: what a process met, or that one was killed; none is left running.
+        TokkitError: what a worker met, or that a process was killed; none is left running.
     """
     with workers_on(files, task, jobs, advance) as workers:
         return [worker.result for worker in workers]
@@ -80,10 +89,14 @@ def work_on(
 def workers_on(
     files: Sequence[CorpusFile], task: Task | Answering, jobs: int, advance: Callable[[int], None] | None = None
 ) -> Iterator[list[Worker]]:
-    """Read files once for a task, and yield the processes that did, which end with the context; else as `work_on`."""
+    """Read files once for a task, and yield the workers that did, which end with the context; else as `work_on`."""
+    if jobs > 1 and task.in_threads:
+        with corpus_threads.threads(partial(_work, task=task), jobs) as threads:
+            yield _dealt(files, threads, corpus_threads.wait, advance)
+        return
     if jobs > 1:
-        with _processes(task, jobs) as pipes:
-            yield _in_processes(files, pipes, advance)
+        with _processes(task, jobs) as processes:
+            yield _dealt(files, processes, wait, advance)
         return
     state = task.begin()
     done = 0
@@ -107,19 +120,19 @@ class _Stream:
 
 @dataclass
 class _Dealer:
-    """Deal blocks out so that a file is counted by one process as far as that keeps all of them at work.
+    """Deal blocks out so that a file is counted by one worker as far as that keeps all of them at work.
 
-    Files are mostly a slice each, so that the processes' tables have few pretokens in common, and adding them up is little
-    work. Large files come first. When none is left to begin, a process that asks gets a block of the file that has most
+    Files are mostly a slice each, so that the workers' tables have few pretokens in common, and adding them up is little
+    work. Large files come first. When none is left to begin, a worker that asks gets a block of the file that has most
     left; but not of a text file, whose blocks are one document and must be counted together.
     """
 
     waiting: deque[CorpusFile]
-    streams: dict[Connection, _Stream] = field(default_factory=dict)
+    streams: dict[Any, _Stream] = field(default_factory=dict)
     done: int = 0
 
-    def next_block(self, pipe: Connection) -> Block | None:
-        """Return the next block for a process, None where nothing is left for it."""
+    def next_block(self, pipe: Any) -> Block | None:
+        """Return the next block for a worker, known by its pipe, None where nothing is left for it."""
         while True:
             stream = self.streams.get(pipe)
             if stream is None and self.waiting:
@@ -151,7 +164,7 @@ def _processes(task: Task, jobs: int) -> Iterator[list[Connection]]:
     processes = []
     for _ in range(jobs):
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, task), daemon=True)
+        process = context.Process(target=_work_in_process, args=(theirs, task), daemon=True)
         process.start()
         theirs.close()
         pipes.append(ours)
@@ -165,13 +178,17 @@ def _processes(task: Task, jobs: int) -> Iterator[list[Connection]]:
             process.join()
 
 
-def _in_processes(
-    files: Sequence[CorpusFile], pipes: Sequence[Connection], advance: Callable[[int], None] | None
+def _dealt(
+    files: Sequence[CorpusFile],
+    pipes: Sequence[Any],
+    wait_for: Callable[[Sequence[Any]], Sequence[Any]],
+    advance: Callable[[int], None] | None,
 ) -> list[Worker]:
+    """Deal the blocks of files out to whoever asks; return the workers when they have finished."""
     dealer = _Dealer(deque(sorted(files, key=lambda file: -(file.size or 1 << 62))))
     asking = list(pipes)
     while asking:
-        ready = wait(asking)
+        ready = wait_for(asking)
         pipe = next(each for each in asking if each in ready)
         _receive(pipe)
         block = dealer.next_block(pipe)
@@ -183,7 +200,7 @@ def _in_processes(
     return [Worker(_receive(pipe), partial(_ask, pipe)) for pipe in pipes]
 
 
-def _ask(pipe: Connection, request: Any) -> Iterator[Any]:
+def _ask(pipe: Pipe, request: Any) -> Iterator[Any]:
     """Send a request now, and return an iterator over the answers, which a thread receives as they come."""
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -207,8 +224,8 @@ def _raising(answers: Iterator[Any]) -> Iterator[Any]:
         yield answer
 
 
-def _receive(pipe: Connection) -> Any:
-    """Receive what a process has to say; an error of its is raised here."""
+def _receive(pipe: Pipe) -> Any:
+    """Receive what a worker has to say; an error of its is raised here."""
     try:
         message = pipe.recv()
     except (EOFError, OSError):  # OSError where it died before it read what had been sent
@@ -218,7 +235,7 @@ def _receive(pipe: Connection) -> Any:
     return message
 
 
-def _send(pipe: Connection, message: Any) -> None:
+def _send(pipe: Pipe, message: Any) -> None:
     try:
         pipe.send(message)
     except OSError:
@@ -231,9 +248,13 @@ def _killed() -> TokkitError:
     )
 
 
-def _work(pipe: Connection, task: Task) -> None:
-    """Work on blocks until None comes, send the result, then answers to a request: the other side of `_in_processes`."""
+def _work_in_process(pipe: Connection, task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    _work(pipe, task)
+
+
+def _work(pipe: Pipe, task: Task) -> None:
+    """Work on blocks until None comes, send the result, then answers to a request: the other side of `_dealt`."""
     try:
         state = task.begin()
         pipe.send("ready")
@@ -244,5 +265,8 @@ def _work(pipe: Connection, task: Task) -> None:
         for answer in task.answer(pipe.recv(), state):  # type: ignore[attr-defined]
             pipe.send(answer)
         pipe.send(None)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to raise it
-        pipe.send(error)
+    except EOFError:  # nobody listens any more
+        pass
+    except Exception as error:  # noqa: BLE001 - whatever it is, the one who deals out is to raise it
+        with suppress(EOFError):
+            pipe.send(error)

@@ -58,6 +58,7 @@ __all__ = [
 ]
 
 _BYTES_A_PROCESS = 16_000_000  # stored bytes that take about as long to count as a process takes to start
+_BYTES_A_THREAD = 2_000_000  # stored bytes of a block or so: fewer are not shared, and a thread starts at once
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,9 @@ def count(
         files: from `tokkit.corpus.find`.
         labels: those that `find` had.
         pattern: a split pattern, or the name of a base that has it.
-        jobs: processes to count with; 0 is every core, or fewer where the files are too small to pay for a process. With more
-            than one, call from under `if __name__ == "__main__":`,
-            because the processes import the calling script.
+        jobs: workers to count with; 0 is one a core, or fewer where the files are too small to pay for them. They are threads;
+            processes with `dedup`, `detect_language` or a pattern that no base has, whose work holds the interpreter's lock.
+            Then call from under `if __name__ == "__main__":`, because processes import the calling script.
         on_error: as for `tokkit.corpus.parse`.
         sample: as for `tokkit.corpus.parse`.
         max_bytes: as for `tokkit.corpus.batches`; one process counts then, because the end depends on the order.
@@ -209,7 +210,7 @@ def count_to_file(
         path: the file to write.
         files: as for `count`, like all others but these two.
         labels: as for `count`.
-        memory: None, or bytes that all processes may take together: each its own `tokkit.counts_spill.PROCESS_BYTES`, and their
+        memory: None, or bytes that all workers may take together: each its own (`tokkit.counts_spill`), and their
             counters what is left. On top come documents larger than a block, and what `dedup` holds.
         pattern: as for `count`.
         jobs: as for `count`; with 0, no more than the memory has room for.
@@ -225,13 +226,14 @@ def count_to_file(
         InputError: as `count`; too little memory for the jobs; or no room on the disk.
         CorpusError: as `count`.
     """
-    number = 1 if max_bytes is not None else jobs or _jobs_for(files, dedup=dedup)
     job = Job(labels, pattern_of(pattern), on_error, sample, folds, detect_language, rows_later=True)
+    in_threads = job.in_threads and not dedup
+    number = 1 if max_bytes is not None else jobs or _jobs_for(files, job, dedup=dedup)
     if memory is None:
         return _count_and_write(path, files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
-    number = jobs_within(memory, number, fewer=jobs == 0)
+    number = jobs_within(memory, number, fewer=jobs == 0, in_threads=in_threads)
     with scratch_folder(path) as folder:
-        job = replace(job, rows_later=False, spill=Spill(folder, room_of(memory, number)))
+        job = replace(job, rows_later=False, spill=Spill(folder, room_of(memory, number, in_threads=in_threads)))
         parts, duplicates = _parts(files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
         totals, keys = _totals_of(parts)
         of_slices = [write_merged([run for part in parts for run in part.runs.get(key, ())], folder) for key in keys]
@@ -251,12 +253,12 @@ def _count_and_write(
     max_bytes: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> CountedFile:
-    """Count into a file whose first slices are written while processes still sort the last ones."""
+    """Count into a file whose first slices are written while workers still sort the last ones."""
     with _workers(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress) as (workers, duplicates):
         parts: list[Part] = [worker.result for worker in workers]
         totals, keys = _totals_of(parts)
         owners = {key: [number for number, part in enumerate(parts) if key in part.n_rows] for key in keys}
-        # What several processes have comes first: how many rows it makes together stands at the beginning of the file.
+        # What several workers have comes first: how many rows it makes together stands at the beginning of the file.
         shared = [key for key in keys if len(owners[key]) > 1]
         rows = [
             worker.ask(
@@ -274,7 +276,7 @@ def _count_and_write(
 
 
 def _totals_of(parts: Sequence[Part]) -> tuple[tuple[Slice, ...], list[Key]]:
-    """Return the totals of every slice that processes counted, and its key, in the order of the file."""
+    """Return the totals of every slice that workers counted, and its key, in the order of the file."""
     totals = tuple(part.totals for part in added_up([each for part in parts for each in part.slices]))
     return totals, [(part.fold or 0, *part.key) for part in totals]
 
@@ -288,7 +290,7 @@ def _parts(
     max_bytes: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[Part], Duplicates | None]:
-    """Return what each process counted, and the near-duplicates where they are looked for."""
+    """Return what each worker counted, and the near-duplicates where they are looked for."""
     with _workers(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress) as (workers, duplicates):
         return [worker.result for worker in workers], duplicates
 
@@ -303,10 +305,10 @@ def _workers(
     max_bytes: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[list[Worker], Duplicates | None]]:
-    """Yield the processes that have counted, and the near-duplicates where they are looked for."""
+    """Yield the workers that have counted, and the near-duplicates where they are looked for."""
     require_folds(job.folds)
     total = _stored(files)
-    jobs = jobs or _jobs_for(files, dedup=dedup)
+    jobs = jobs or _jobs_for(files, job, dedup=dedup)
     passes = 2 if dedup else 1  # of equal weight in what progress says, though the first takes longer
     advance = None if progress is None else lambda done: progress(done, passes * total)
     duplicates = None
@@ -328,11 +330,13 @@ def _stored(files: Sequence[CorpusFile]) -> int:
     return 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
 
 
-def _jobs_for(files: Sequence[CorpusFile], *, dedup: bool) -> int:
-    """Return how many processes the files pay for."""
+def _jobs_for(files: Sequence[CorpusFile], job: Job, *, dedup: bool) -> int:
+    """Return how many workers the files pay for."""
     cores = os.cpu_count() or 1
     total = _stored(files)
-    worth = _BYTES_A_PROCESS // (5 if dedup else 1)  # which takes five times as long
+    worth = _BYTES_A_THREAD if job.in_threads else _BYTES_A_PROCESS
+    if dedup:
+        worth = _BYTES_A_PROCESS // 5  # which takes five times as long
     return min(cores, 1 + total // worth) if total else cores
 
 

@@ -1,4 +1,4 @@
-"""Count with one process or several: each counts its blocks, and the sorted slices of all are added up.
+"""Count with one worker or several: each counts its blocks, and the sorted slices of all are added up.
 
 Block ─ parse ─▶ Documents ─ without near-duplicates ─ labelled ─ dealt into folds ─▶ Counters ─▶ SliceCounts
 """
@@ -15,6 +15,7 @@ from tokkit.counts_spill import Spiller
 from tokkit.counts_table import Counters, Rows, SliceCounts, count_batch, slices_of
 from tokkit.dedup import numbered, place_of, without
 from tokkit.language import Labeller
+from tokkit.pretokenize import has_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """What a process has counted so far: counters for each fold, why documents were left out, what was labelled."""
+    """What a worker has counted so far: counters for each fold, why documents were left out, what was labelled."""
 
     counters: list[Counters]
     skipped: list[CorpusError] = field(default_factory=list)
@@ -37,7 +38,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Part:
-    """The result of a process; with runs, or where rows are asked for later, the slices have no rows."""
+    """The result of a worker; with runs, or where rows are asked for later, the slices have no rows."""
 
     slices: list[SliceCounts]
     skipped: list[CorpusError]
@@ -48,9 +49,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Job:
-    """What every process needs to know to count a block; see `tokkit.corpus_processes.Answering`.
+    """What every worker needs to know to count a block; see `tokkit.corpus_processes.Answering`.
 
-    With `rows_later`, a process tells how many rows it has of each slice, and sends them when it is asked for slices.
+    With `rows_later`, a worker tells how many rows it has of each slice, and sends them when it is asked for slices.
     """
 
     labels: Labels | None
@@ -62,6 +63,11 @@ class Job:
     duplicates: Duplicates | None = None
     spill: Spill | None = None
     rows_later: bool = False
+
+    @property
+    def in_threads(self) -> bool:
+        """Whether kernels do nearly all of the work: they split by the known patterns only, and tell no language."""
+        return has_kernel(self.pattern) and not self.detect_language
 
     def begin(self) -> Tally:
         """Return an empty tally."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # What a process takes beside its counters: the interpreter, its libraries and kernels, and the blocks it works on.
 PROCESS_BYTES = 300_000_000
+THREAD_BYTES = 80_000_000  # the blocks that one more thread works on
 LEAST_ROOM = 80_000_000  # the pretokens of a block, so that one block can be counted at all
 _FRAME_BYTES = 1 << 18
 _ROW_BYTES = 24  # of a row in a frame beside its pretoken
@@ -279,27 +280,32 @@ def scratch_folder(path: str | Path) -> Iterator[str]:
         yield folder
 
 
-def room_of(memory: int, jobs: int) -> int:
-    """Return the bytes that the counters of each process may take; not even a block's pretokens fit below LEAST_ROOM."""
-    processes = 1 if jobs == 1 else jobs + 1  # which reads and deals out, and merges when the others have ended
-    return (memory - processes * PROCESS_BYTES) // jobs
+def room_of(memory: int, jobs: int, *, in_threads: bool = False) -> int:
+    """Return the bytes that the counters of each worker may take; not even a block's pretokens fit below LEAST_ROOM."""
+    return (memory - _fixed_bytes(jobs, in_threads=in_threads)) // jobs
 
 
-def jobs_within(memory: int, jobs: int, *, fewer: bool) -> int:
-    """Return how many processes to count with, at most `jobs`; `fewer` if need be.
+def _fixed_bytes(jobs: int, *, in_threads: bool) -> int:
+    """Return what is taken beside the counters; with processes, by one more, which deals out and merges when they end."""
+    if in_threads:
+        return PROCESS_BYTES + (jobs - 1) * THREAD_BYTES
+    return PROCESS_BYTES * (1 if jobs == 1 else jobs + 1)
+
+
+def jobs_within(memory: int, jobs: int, *, fewer: bool, in_threads: bool = False) -> int:
+    """Return how many workers to count with, at most `jobs`; `fewer` if need be.
 
     Raises:
         InputError: the memory is too small for them; says how much would do.
 
     Example:
-        >>> jobs_within(10**9, 8, fewer=True), jobs_within(4 * 10**9, 8, fewer=True)
-        (1, 8)
+        >>> jobs_within(10**9, 8, fewer=True), jobs_within(10**9, 8, fewer=True, in_threads=True)
+        (1, 4)
     """
-    while fewer and jobs > 1 and room_of(memory, jobs) < LEAST_ROOM:
+    while fewer and jobs > 1 and room_of(memory, jobs, in_threads=in_threads) < LEAST_ROOM:
         jobs -= 1
-    if room_of(memory, jobs) < LEAST_ROOM:
-        processes = 1 if jobs == 1 else jobs + 1
-        least = processes * PROCESS_BYTES + jobs * LEAST_ROOM
+    if room_of(memory, jobs, in_threads=in_threads) < LEAST_ROOM:
+        least = _fixed_bytes(jobs, in_threads=in_threads) + jobs * LEAST_ROOM
         raise InputError(
             f"{memory / 1e6:,.0f} MB of memory are too little to count with {jobs} {'job' if jobs == 1 else 'jobs'}",
             f"--memory {-(-least // 1_000_000)}MB" + (" or fewer --jobs" if jobs > 1 else ""),

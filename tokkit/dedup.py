@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import compress, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -161,6 +161,7 @@ class Signer:
     on_error: OnError = "stop"
     sample: float = 1.0
     detect_language: bool = False
+    in_threads: ClassVar[bool] = False
 
     def begin(self) -> _State:
         """Return the state that a process starts with."""

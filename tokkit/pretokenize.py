@@ -76,6 +76,11 @@ def pattern_of(name_or_pattern: str) -> str:
     return name_or_pattern
 
 
+def has_kernel(pattern: str) -> bool:
+    """Tell whether a kernel splits by this pattern, so that the interpreter's lock is free meanwhile."""
+    return pattern in _KERNELS
+
+
 def split(data: NDArray[np.uint8], pattern: str) -> NDArray[np.int64]:
     """Return where the pretokens of a text start, and its end: int64[n + 1].
 

@@ -61,7 +61,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stder
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document on stdout.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the result as CSV on stdout.")]
 Jobs = Annotated[
-    int, typer.Option("--jobs", metavar="N", min=0, help="Processes to use; 0 is every core, as far as they pay.")
+    int, typer.Option("--jobs", metavar="N", min=0, help="Cores to use; 0 is all of them, as far as they pay.")
 ]
 Pattern = Annotated[
     str | None,
