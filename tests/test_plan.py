@@ -20,7 +20,9 @@ from tokkit.formats import tiktoken
 from tokkit.learn import learn
 from tokkit.plan import plan
 from tokkit.plan_ground import FOLD_STEP, Ground
+from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_recipe import recipe_of
+from tokkit.plan_rows import added_up
 from tokkit.plan_search import _vertex
 from tokkit.recipe import parse
 from tokkit.select import select
@@ -59,7 +61,8 @@ def bytes_per_token(base: Vocabulary, table: CountsTable, prefix: int, learned: 
     """What a split comes to, by learning it and encoding with it."""
     start = select(base, prefix).vocabulary
     if learned:
-        start = replace(start, tokens=start.tokens + learn(table, start, learned, script="Han").tokens, segments=())
+        tokens = learn(table, start, learned, script="Han", exact=False).tokens
+        start = replace(start, tokens=start.tokens + tokens, segments=())
     lengths = tokens_per_pretoken(start, table.data, table.starts).astype(np.int64)
     return table.n_bytes / int(lengths @ table.counts)
 
@@ -91,8 +94,7 @@ def test_the_best_split_is_bracketed_by_worse_ones_that_were_learned(found):
 
 def test_what_is_filled_in_is_exact_where_no_kin_of_the_script_lies_between(base, table):
     ground = Ground.of(base, table, table, None, None, "Han", 2)
-    for cut in (400, 1_500):
-        ground.learn_on(cut, 100)
+    ground.add([ground.learn_on(cut, 100) for cut in (400, 1_500)])
     alike = np.flatnonzero(ground.rates.n_kin == ground.rates.n_kin[400]).tolist()
     assert alike[0] < 400 < alike[-1]
     last = min(alike[-1], 470)
@@ -106,12 +108,11 @@ def test_what_is_filled_in_is_exact_where_no_kin_of_the_script_lies_between(base
 def test_how_wrong_the_filling_in_was_is_known_where_it_was_learned_later(base, table):
     ground = Ground.of(base, table, table, None, None, "Han", 2)
     for cut in (400, 1_000, 700):
-        ground.learn_on(cut, 1_100 - cut, 1_000)
+        ground.add([ground.learn_on(cut, 1_100 - cut)], [1_000])
     assert list(ground.misses) == [700]
     expected = bytes_per_token(base, table, 700, 300)
     again = Ground.of(base, table, table, None, None, "Han", 2)
-    for cut in (400, 1_000):
-        again.learn_on(cut, 1_100 - cut, 1_000)
+    again.add([again.learn_on(cut, 1_100 - cut) for cut in (400, 1_000)], [1_000] * 2)
     assert ground.misses[700] == pytest.approx(expected * again.rate(700, 1_000) - 1, abs=1e-12)
     assert abs(ground.misses[700]) < 0.02
 
@@ -145,6 +146,34 @@ def test_margins_are_what_a_split_with_fewer_slots_loses(base, table, found):
     expected = 1e9 * (1 / without - 1 / split.bytes_per_token) / fewer
     assert found.seed_margin.learned == pytest.approx(expected, rel=1e-9)
     assert found.seed_margin.base >= 0
+
+
+def test_the_best_splits_of_the_ladder_are_learned_and_better_than_their_neighbours(base, table, found):
+    assert set(found.ladder) == {700, 1_500}
+    for size, split in found.ladder.items():
+        room = size - size % 16 - 4
+        assert split.exact
+        assert split.prefix + split.learned <= room
+        assert split.bytes_per_token == pytest.approx(
+            bytes_per_token(base, table, split.prefix, split.learned), rel=1e-12
+        )
+        for prefix in (split.prefix - 150, split.prefix + 150):
+            if 256 <= prefix < min(room, 1_500):
+                assert bytes_per_token(base, table, prefix, room - prefix) <= split.bytes_per_token * (1 + 1e-4), size
+
+
+def test_what_is_learned_below_a_cut_is_what_learning_on_the_prefix_learns(cl100k, table):
+    base = select(cl100k, 5_000).vocabulary
+    rows = added_up(table)
+    encoded = Encoded.of(base, rows)
+    for cut in (256, 300, 1_400, 4_999, 5_000):
+        start = select(base, cut).vocabulary
+        expected = learn(rows, start, 60, script="Han", exact=False).tokens
+        assert learn_below(base, encoded, cut, start, 60, "Han", 2) == expected, cut
+
+
+def test_a_plan_is_the_same_for_any_number_of_jobs(base, table, found):
+    assert plan(base, table, 1_000, multiple=16, spares=4, seed=600, ladder=(700, 1_500), jobs=2) == found
 
 
 def test_a_mixture_moves_the_split(base, table):
@@ -264,7 +293,7 @@ def test_intervals_lie_around_their_figures(sure):
 def test_an_interval_is_that_of_folds_drawn_and_added_up(base, folded):
     prefix, n_learned = 5 * FOLD_STEP, FOLD_STEP  # where the folds are known exactly
     ground = Ground.of(base, folded, unfolded(folded), None, None, "Han", 2)
-    ground.learn_on(prefix, n_learned)
+    ground.add([ground.learn_on(prefix, n_learned)])
     drawn = ground.draws([prefix], prefix + n_learned)[0, :, 0]
     vocabulary = select(base, prefix).vocabulary
     learned = learn(unfolded(folded), vocabulary, n_learned, script="Han", exact=False).tokens

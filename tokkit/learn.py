@@ -174,12 +174,18 @@ def learn(
     del table  # where the caller does not hold it either, its memory is free now
     records = _records_of(rows, base, weigh_by)
     del rows
-    trainer = _Trainer.of(records, base, size)
-    trainer.script_before = _script_before(script)
-    trainer.state[kernels.MAX_CHARS] = max_chars or _NO_LIMIT
-    trainer.state[kernels.MIN_PRETOKENS] = min_pretokens
-    trainer.run(min_count, veto, progress)
-    n_learned = int(trainer.state[kernels.N_LEARNED])
+    tokens, learned = learn_from_records(
+        records,
+        base,
+        size,
+        script=script,
+        max_chars=max_chars,
+        min_count=min_count,
+        min_pretokens=min_pretokens,
+        veto=veto,
+        progress=progress,
+    )
+    n_learned = len(tokens)
     if n_learned < size and exact:
         raise NotEnoughDataError(
             f"the counts support {n_learned:,} tokens, {size:,} were asked for",
@@ -189,17 +195,50 @@ def learn(
     options |= {"script": script} if script else {}
     options |= {"max_chars": max_chars} if max_chars else {}
     options |= {"veto": sorted(veto.texts) + [f"/{each.pattern}/" for each in veto.patterns]} if veto else {}
-    starts = trainer.token_starts
-    first = len(base.tokens)
-    tokens = [trainer.token_data[starts[i] : starts[i + 1]].tobytes() for i in range(first, first + n_learned)]
     return LearnedTokens(
-        tuple(tokens),
-        tuple(trainer.learned[:n_learned, 2].tolist()),
-        tuple(trainer.learned[:n_learned, 3].tolist()),
+        tokens,
+        tuple(learned[:, 2].tolist()),
+        tuple(learned[:, 3].tolist()),
         base.sha256,
         base.pattern,
         options,
     )
+
+
+def learn_from_records(
+    records: NDArray[np.int32],
+    base: Vocabulary,
+    size: int,
+    *,
+    script: str | None = None,
+    max_chars: int | None = None,
+    min_count: int = 2,
+    min_pretokens: int = 1,
+    veto: Veto | None = None,
+    progress: Callable[[int, int, bytes], None] | None = None,
+) -> tuple[tuple[bytes, ...], NDArray[np.int64]]:
+    """Return the tokens learned from base-encoded pretokens, which are used up, and what the kernel notes of each.
+
+    Args:
+        records: see `tokkit.kernels.records`.
+        base: a lawful base.
+        size: how many tokens to learn at most.
+        script: this and all below as for `learn`.
+        max_chars: as there.
+        min_count: as there.
+        min_pretokens: as there.
+        veto: as there.
+        progress: as there.
+    """
+    trainer = _Trainer.of(records, base, size)
+    trainer.script_before = _script_before(script)
+    trainer.state[kernels.MAX_CHARS] = max_chars or _NO_LIMIT
+    trainer.state[kernels.MIN_PRETOKENS] = min_pretokens
+    trainer.run(min_count, veto, progress)
+    starts, first = trainer.token_starts, len(base.tokens)
+    learned = trainer.learned[: int(trainer.state[kernels.N_LEARNED])]
+    each = range(first, first + learned.shape[0])
+    return tuple(trainer.token_data[starts[i] : starts[i + 1]].tobytes() for i in each), learned
 
 
 def _require_lawful(base: Vocabulary) -> None:
@@ -401,6 +440,15 @@ def _records_of(rows: Rows, base: Vocabulary, weigh_by: str) -> NDArray[np.int32
         ids, id_starts = encode_arrays(base, rows.data, rows.starts[first : last + 1], shortcut=True)
         used += record_kernels.fill_records(ids, id_starts, weights[first:last], records[used:])
     records = records[:used]
+    return require_fitting(records)
+
+
+def require_fitting(records: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return records, or refuse more of them than the kernel can name.
+
+    Raises:
+        SizeError: says how many.
+    """
     if records.size >= 1 << 31:
         raise SizeError(
             f"the pretokens are {records.size:,} symbols, {1 << 31:,} is the most that can be learned from",

@@ -6,9 +6,9 @@ split, where the last slot saves the same on both sides.
 What a split comes to is known exactly where it was learned; between those it is filled in (`tokkit.plan_ground`), which is off
 by a hundredth of a per cent or so where learned splits are 20,000 slots apart: `Plan.missed` says how much, at the splits that
 were filled in before they were learned. So a few are learned, evenly spread; then where what is filled in is lowest, until that
-is within 500 slots of a learned one, or better by less than a hundred-thousandth. The best split is the best of those learned.
-The splits 5,000 slots beside it, the margins, the frontier and the ladder of other sizes are filled in where they were not
-learned, and say so. Where any script may be learned, what is filled in lies above the truth, so that more is learned: until a
+is within 500 slots of a learned one, or better by less than a hundred-thousandth; so for each size of the ladder. The best
+split is the best of those learned. The splits 5,000 slots beside it, the margins and the frontier are filled in where they were
+not learned, and say so. Where any script may be learned, what is filled in lies above the truth, so that more is learned: until a
 worse split is known within 1,000 slots on either side of the best, or until the text cannot tell the neighbours apart.
 
 Measured on the text it was learned from, learning looks better than it is: give held-out counts to measure on. The best is
@@ -20,6 +20,8 @@ replacement, lie in it. It says how much other documents of the same sources wou
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,7 @@ from tokkit.counts_folds import Interval, interval_of, unfolded
 from tokkit.curves import LEAST_CUT, is_closed, require_pattern
 from tokkit.errors import InputError, SizeError
 from tokkit.plan_ground import FOLD_STEP, Ground
-from tokkit.plan_search import MOST_LEARNINGS, WINDOW, beside, best_learned, cuts, neighbours
+from tokkit.plan_search import MOST_LEARNINGS, WINDOW, beside, best_learned, neighbours, rounds
 from tokkit.select import select
 from tokkit.usage import order_by_usage
 
@@ -107,7 +109,7 @@ class Plan:
         seed_margin: the same at the seed's.
         wrong: the splits with 5,000 slots fewer for the base, and 5,000 more, where there are such.
         frontier: splits of the size, by prefix.
-        ladder: size -> its best split, filled in.
+        ladder: size -> its best split.
         learned_on: the numbers of the base's tokens that were learned on.
         folds: how many folds the intervals come from; 0 for none.
         same_text: whether it was measured on the counts it learned from, which flatters learning.
@@ -151,6 +153,7 @@ def plan(
     spares: int = 0,
     seed: int = SEED,
     ladder: Sequence[int] = LADDER,
+    jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Plan:
     """Find the best split of a size between the tokens of a base and learned ones.
@@ -169,6 +172,7 @@ def plan(
         spares: how many ids are left over.
         seed: the prefix whose split stands beside the best.
         ladder: further sizes to answer the same question for.
+        jobs: threads to learn with, each with memory of its own; 0 is every core. The plan is the same for any number.
         progress: called with the prefixes learned on so far, and how many there are at most.
 
     Raises:
@@ -197,10 +201,16 @@ def plan(
     usage = _usage(ranks, table, source, weights, shares) if by_usage else None
     ground = Ground.of(ranks, table, source, shares, usage, script, min_count)
     most = min(len(ranks.tokens), room)
-    for done, (cut, wanted) in enumerate(cuts(ground, most, room, list(rooms.values()), seed)):
-        if progress:
-            progress(min(done, MOST_LEARNINGS), MOST_LEARNINGS)
-        ground.learn_on(cut, wanted, room)
+    done = 0
+    for asked in rounds(ground, most, room, list(rooms.values()), seed):
+        found = []
+        with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as threads:
+            for learned in threads.map(lambda each: ground.learn_on(each.cut, each.wanted), asked):
+                found.append(learned)
+                done += 1
+                if progress:
+                    progress(min(done, MOST_LEARNINGS), MOST_LEARNINGS)
+        ground.add(found, [each.room for each in asked])
     best = best_learned(ground, room)
     below, above = neighbours(ground, room)
     seeded = seed in ground.learned_for(room)
@@ -223,12 +233,18 @@ def plan(
         _margin(ground, seed, room) if seeded else None,
         tuple(look.split(cut) for cut in beside(ground, best, most)),
         tuple(look.split(cut) for cut in steps if cut >= ground.known[0]),
-        {each: _Look(ground, at, ground.best(at)).split(ground.best(at)) for each, at in rooms.items()},
+        {each: _best_of(ground, at) for each, at in rooms.items()},
         tuple(ground.known),
         table.folds,
         learn_from is None,
         max(map(abs, ground.misses.values()), default=None),
     )
+
+
+def _best_of(ground: Ground, room: int) -> Split:
+    """Return the best split of a size of the ladder: of those learned, or where none was, as it is filled in."""
+    best = best_learned(ground, room) if ground.learned_for(room) else ground.best(room)
+    return _Look(ground, room, best).split(best)
 
 
 def _usage(

@@ -32,6 +32,7 @@ from tokkit.counts_folds import DRAWS, folds_apart, times_drawn, unfolded
 from tokkit.curves import LEAST_CUT, curve
 from tokkit.errors import InputError
 from tokkit.learn import learn
+from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_lines import Line, Measures
 from tokkit.plan_rows import added_up, kin_of, leads, of_rows, touched_by, with_script
 from tokkit.select import select
@@ -47,6 +48,23 @@ if TYPE_CHECKING:
 
 FOLD_STEP = 128
 _USAGE_STEP = 5_000
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What learning on a number of the base's tokens came to.
+
+    Attributes:
+        cut: the number of the base's tokens.
+        lines: the rates, and the tokens of each fold, by how many learned tokens.
+        alone: by usage the same for what learned tokens do not change; None by rank, where that is known beforehand.
+        ended: whether the counts supported no more learned tokens.
+    """
+
+    cut: int
+    lines: tuple[Line, Line]
+    alone: tuple[Line, Line] | None
+    ended: bool
 
 
 @dataclass
@@ -67,6 +85,7 @@ class Ground:
         rates: tokens a byte of the mixture and of each language.
         folds: tokens of each slice of each fold, slice by slice; None without folds.
         fold_bytes: float64[n_folds, n_slices].
+        encoded: the source as the whole base encodes it, where prefixes of that are learned on.
         misses: for each number learned on between two others, the share by which its rate was filled in too high before.
     """
 
@@ -83,6 +102,7 @@ class Ground:
     rates: Measures
     folds: Measures | None
     fold_bytes: NDArray[np.float64]
+    encoded: Encoded | None = None
     misses: dict[int, float] = field(default_factory=dict)
 
     @staticmethod
@@ -117,11 +137,11 @@ class Ground:
             Measures(*scale) if table.folds else None,
             np.array([[part.bytes for part in each.slices] for each in tables], np.float64),
         )
-        if usage is None:
-            ground._measure_alone(base)
-        else:
-            for cut in sorted({*range(LEAST_CUT, base.n_ranks, _USAGE_STEP), base.n_ranks}):
-                ground._measure_alone(usage.vocabulary(cut))
+        if usage is None and all(len(token) == 1 for token in base.tokens[:LEAST_CUT]):
+            ground.encoded = Encoded.of(base, ground.source)
+        steps = sorted({*range(LEAST_CUT, base.n_ranks, _USAGE_STEP), base.n_ranks}) if usage else []
+        for each in [usage.vocabulary(cut) for cut in steps] if usage else [base]:
+            ground._add_alone(ground._measured_alone(each))
         return ground
 
     @property
@@ -145,48 +165,61 @@ class Ground:
         """Return so many tokens of the base as a vocabulary."""
         if self.usage is not None:
             return self.usage.vocabulary(cut)
-        if all(len(token) == 1 for token in self.base.tokens[:LEAST_CUT]):  # the base is closed: so is its prefix
+        if self.encoded is not None:  # the base is closed: so is its prefix
             return replace(self.base, name=f"{self.base.name}-{cut}", tokens=self.base.tokens[:cut], segments=())
         return select(self.base, cut).vocabulary
 
-    def learn_on(self, cut: int, wanted: int, room: int | None = None) -> None:
+    def learn_on(self, cut: int, wanted: int) -> Learned:
         """Learn so many tokens, or as many as the counts support, on a number of the base's; measure them all.
 
-        Where it was filled in before, with the learned tokens of a room, note how wrong.
+        What is known stays as it is until `add`, so that several threads may learn at a time.
         """
         start = whole = self.start(cut)
         if wanted > 0:
-            learned = learn(self.source, start, wanted, script=self.script, min_count=self.min_count, exact=False)
-            whole = replace(start, tokens=start.tokens + learned.tokens, segments=())
-        filled_in = 0.0
-        if room is not None and self.known and self.known[0] < cut < self.known[-1] and cut not in self.known:
-            filled_in = self.rate(cut, room)
-        if self.usage is not None:
-            self._measure_alone(start)
+            if self.encoded is not None:
+                tokens = learn_below(self.base, self.encoded, cut, start, wanted, self.script, self.min_count)
+            else:
+                tokens = learn(
+                    self.source, start, wanted, script=self.script, min_count=self.min_count, exact=False
+                ).tokens
+            whole = replace(start, tokens=start.tokens + tokens, segments=())
         related = np.array([token in self.kin for token in start.tokens] + [True] * (len(whole.tokens) - cut))
-        rates, folds = _lines(
+        lines = _lines(
             _measured(whole, related, self.touched), cut, np.arange(len(whole.tokens) - cut + 1), self.shares
         )
-        ended = {cut} if len(whole.tokens) - cut < wanted else set()
-        for measures, line in ((self.rates, rates), (self.folds, folds)):
-            if measures is not None:
-                measures.learned[cut] = line
-                measures.ended |= ended
-        if filled_in and room is not None:
-            self.misses[cut] = filled_in / self.rate(cut, room) - 1
+        alone = None if self.usage is None else self._measured_alone(start)
+        return Learned(cut, lines, alone, len(whole.tokens) - cut < wanted)
 
-    def _measure_alone(self, vocabulary: Vocabulary) -> None:
+    def add(self, found: Sequence[Learned], rooms: Sequence[int] = ()) -> None:
+        """Add what was learned; where it was filled in before, with the learned tokens of its room, note how wrong."""
+        filled_in = {
+            each.cut: (room, self.rate(each.cut, room))
+            for each, room in zip(found, rooms, strict=False)
+            if self.known and self.known[0] < each.cut < self.known[-1] and each.cut not in self.known
+        }
+        for each in found:
+            if each.alone is not None:
+                self._add_alone(each.alone)
+            for measures, line in zip((self.rates, self.folds), each.lines, strict=True):
+                if measures is not None:
+                    measures.learned[each.cut] = line
+                    measures.ended |= {each.cut} if each.ended else set()
+        for cut, (room, rate) in filled_in.items():
+            self.misses[cut] = rate / self.rate(cut, room) - 1
+
+    def _measured_alone(self, vocabulary: Vocabulary) -> tuple[Line, Line]:
         """Measure what learned tokens do not change: with each prefix of the base, or with so many by usage."""
         related = np.array([token in self.kin for token in vocabulary.tokens])
         measured = _measured(vocabulary, ~related, self.touched, self.others)
         n_tokens = len(vocabulary.tokens)
         if self.usage is None:
-            rates, folds = _lines(measured, 0, np.arange(n_tokens + 1), self.shares)
-        else:
-            rates, folds = _lines(measured, n_tokens, self.rates.depths[[n_tokens]], self.shares)
-        self.rates.measure_alone(rates)
-        if self.folds is not None:
-            self.folds.measure_alone(folds)
+            return _lines(measured, 0, np.arange(n_tokens + 1), self.shares)
+        return _lines(measured, n_tokens, self.rates.depths[[n_tokens]], self.shares)
+
+    def _add_alone(self, lines: tuple[Line, Line]) -> None:
+        for measures, line in zip((self.rates, self.folds), lines, strict=True):
+            if measures is not None:
+                measures.measure_alone(line)
 
     def read(self, prefixes: Sequence[int] | NDArray[np.int64], room: int) -> NDArray[np.float64]:
         """Return float64[1 + n_groups, n]: tokens a byte, with so many of the base and learned tokens in the rest of the room."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,37 +24,72 @@ WINDOW = (
 _NEAR = 500  # a split this near to one that was learned is not learned again
 _ENOUGH = 1e-5  # a share of tokens that is not worth another learning
 _REFINEMENTS = 8
-MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 2
+_RUNG_REFINEMENTS = 3
+MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 6
 _LEAST_PART = 2  # of a size of the ladder, the base is one part of so many at least, unless that turns out to be best
 
 
-def cuts(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: int) -> Iterator[tuple[int, int]]:
-    """Yield what to learn on and how many tokens, each when all before it are known.
+@dataclass(frozen=True)
+class Learning:
+    """What to learn on, how many tokens, and for which room."""
 
-    Evenly spread first; then around the best split; then lower, where a size of the ladder is best at the lowest that has
-    as many learned tokens as it asks for.
+    cut: int
+    wanted: int
+    room: int
+
+
+def rounds(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: int) -> Iterator[list[Learning]]:
+    """Yield what to learn, a few at a time, each time when all before is known.
+
+    Evenly spread first; then around the best split, and for each size of the ladder where what is filled in is lowest; lower,
+    where a size is best at the lowest that has as many learned tokens as it asks for.
     """
     first = _first_cuts(min(len(ground.base.tokens), max(room, *ladder, 0)), seed)
+    spread = []
     for below, cut in zip([first[0], *first[:-1]], first, strict=True):
-        spread = [max(0, room - below)]
+        wanted = [max(0, room - below)]
         for each in ladder:
             lowest = min((other for other in first if other * _LEAST_PART >= each), default=first[-1])
-            spread.append(each - max(below, lowest) if cut >= lowest else 0)
-        yield cut, max(spread)
-    for _ in range(_REFINEMENTS):
-        wanted = _next_cut(ground, most, room)
-        if wanted is None:
-            break
-        yield wanted, _asked(ground, wanted, room)
-    for each in ladder:
-        while ground.best(each) == (lowest := int(ground.prefixes(each)[0])) > LEAST_CUT:
-            below = max((cut for cut in ground.known if cut < lowest), default=max(LEAST_CUT, lowest // 2))
-            yield below, _asked(ground, below, each)
+            wanted.append(each - max(below, lowest) if cut >= lowest else 0)
+        spread.append(Learning(cut, max(wanted), room))
+    yield spread
+    for number in itertools.count():
+        wanted_cut = _next_cut(ground, most, room) if number < _REFINEMENTS else None
+        found = [] if wanted_cut is None else [Learning(wanted_cut, _asked(ground, wanted_cut, room), room)]
+        rungs = (_next_rung(ground, each, last=number >= _RUNG_REFINEMENTS) for each in ladder)
+        found += [each for each in rungs if each is not None]
+        if not found:
+            return
+        yield _without_neighbours(found)
+
+
+def _next_rung(ground: Ground, room: int, *, last: bool) -> Learning | None:
+    """Return what to learn next for a size of the ladder; None where it is known, or would take too long."""
+    lowest = ground.best(room)
+    if lowest == int(ground.prefixes(room)[0]) > LEAST_CUT:
+        below = max((cut for cut in ground.known if cut < lowest), default=max(LEAST_CUT, lowest // 2))
+        if below not in ground.learned_for(room):
+            return Learning(below, _asked(ground, below, room), room)
+    if last or ground.script is None or not (learned := ground.learned_for(room)):
+        return None
+    gain = 1 - ground.rate(lowest, room) / ground.rate(best_learned(ground, room), room)
+    if gain <= _ENOUGH or any(abs(lowest - cut) <= min(_NEAR, room >> 7) for cut in learned):
+        return None
+    return Learning(lowest, room - lowest, room)
+
+
+def _without_neighbours(found: Sequence[Learning]) -> list[Learning]:
+    """Return the learnings, of those on one cut the one with most tokens."""
+    most: dict[int, Learning] = {}
+    for each in found:
+        if each.cut not in most or most[each.cut].wanted < each.wanted:
+            most[each.cut] = each
+    return list(most.values())
 
 
 def _asked(ground: Ground, cut: int, room: int) -> int:
-    """Return how many tokens to learn on a cut, so that all is known from the next lower one on."""
-    return room - max((other for other in ground.known if other < cut), default=cut)
+    """Return how many tokens to learn on a cut, so that all is known from the next lower one with as many on."""
+    return room - max((other for other in ground.learned_for(room) if other < cut), default=cut)
 
 
 def _first_cuts(most: int, seed: int) -> list[int]:

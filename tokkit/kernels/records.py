@@ -47,6 +47,60 @@ def fill_records(
 
 
 @kernel
+def expand_tokens(parts: NDArray[np.int32], cut: int, starts: NDArray[np.int64], out: NDArray[np.int32]) -> None:
+    """Write what each token is made of below a cut: itself, or one after the other what its two parts are made of.
+
+    Args:
+        parts: int32[n, 2], the two lower tokens that each is made of, (-1, -1) where it has none.
+        cut: the first id that is to be taken apart.
+        starts: int64[n + 1], becomes where each begins in `out`.
+        out: int32, room for the bytes of all tokens.
+    """
+    used = 0
+    for token in range(parts.shape[0]):
+        starts[token] = used
+        if token < cut or parts[token, 0] < 0:
+            out[used] = token
+            used += 1
+        else:
+            for side in range(2):
+                part = parts[token, side]
+                for i in range(starts[part], starts[part + 1]):
+                    out[used] = out[i]
+                    used += 1
+        starts[token + 1] = used
+
+
+@kernel
+def fill_expanded(
+    ids: NDArray[np.int32],
+    id_starts: NDArray[np.int64],
+    weights: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    expanded: NDArray[np.int32],
+    records: NDArray[np.int32],
+) -> int:
+    """Write records as `fill_records`, with each token in place of what it is made of; see `expand_tokens`."""
+    used = 0
+    for row in range(weights.size):
+        if weights[row] <= 0:
+            continue
+        n_symbols = 0
+        for i in range(id_starts[row], id_starts[row + 1]):
+            for j in range(starts[ids[i]], starts[ids[i] + 1]):
+                records[used + HEADER + n_symbols] = expanded[j]
+                n_symbols += 1
+        if n_symbols < 2:
+            continue
+        records[used] = n_symbols
+        records[used + 1] = n_symbols
+        records[used + 2] = np.int32(weights[row] & np.int64(0xFFFFFFFF))
+        records[used + 3] = np.int32(weights[row] >> 32)
+        used += HEADER + n_symbols
+    return used
+
+
+@kernel
 def pair_slot(key: int, n_slots: int) -> np.uint64:
     """Return where to look for the pair `left << 32 | right` first, in a table of 2**k slots."""
     value = np.uint64(key) * HASH_FACTOR

@@ -36,7 +36,7 @@ def show(plan: Plan) -> None:
     rows = [[*_sizes(each), _ratio(each), *_changes(each, sure=sure)] for each in shown]
     table.show(("base", "learned", "bytes/token", *_change_columns(sure=sure)), rows, left=0)
     if plan.ladder:
-        data.text("\nthe best split of other sizes, filled in between the same (* learned)\n")
+        data.text("\nthe best split of other sizes (* learned)\n")
         rows = [
             [f"{size:,}", *_sizes(each), _ratio(each), *([_span(each.interval, ".4f")] if sure else [])]
             for size, each in plan.ladder.items()
