@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tokkit.counts import CountsTable
+    from tokkit.counts_table import Counter as TokkitCounter
 
 
 def tokkit(job: Job) -> Ready:
+    """Count, and leave the pretokens in the order of a hash table, as the others do."""
+    from tokkit.counts import counter_of
+
+    pattern = job.options["pattern"]
+    texts = data.read(job.data)
+    counter_of(["warm up"], pattern)
+    return Ready(lambda: counter_of(texts, pattern), counter_lines)
+
+
+def tokkit_table(job: Job) -> Ready:
+    """Count, and sort the pretokens, as a counts table has them."""
     from tokkit.counts import count_texts
 
     pattern = job.options["pattern"]
     texts = data.read(job.data)
-    if job.options.get("by_line"):
-        texts = "\n".join(texts).splitlines(keepends=True)
     count_texts(["warm up"], pattern)
     return Ready(lambda: count_texts(texts, pattern), table_lines)
 
@@ -91,6 +102,13 @@ def gigatoken(job: Job) -> Ready:
         lambda: pretokenized_counts(text, separator),
         lambda found: lines((bytes(pretoken), n) for pretoken, n in found),
     )
+
+
+def counter_lines(counter: TokkitCounter) -> Iterable[bytes]:
+    rows = counter.unsorted()
+    bounds = rows.starts.tolist()
+    pretokens = (rows.data[start:stop].tobytes() for start, stop in pairwise(bounds))
+    return lines(zip(pretokens, rows.counts.tolist(), strict=True))
 
 
 def table_lines(table: CountsTable) -> Iterable[bytes]:

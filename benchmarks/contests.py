@@ -64,6 +64,7 @@ OLDER = "GPT-2's split, the only one it has, by an older Unicode"
 
 COUNT = (
     Contestant("tokkit", "contest_count:tokkit"),
+    Contestant("tokkit, sorted table", "contest_count:tokkit_table", like="tokkit"),
     Contestant("tokkit, reading JSON Lines", "contest_count:tokkit_files", like="tokkit"),
     Contestant("tokkit, reading zstd", "contest_count:tokkit_files", options={"compressed": True}, like="tokkit"),
     Contestant("tokkit, reading JSON Lines, two jobs", "contest_count:tokkit_files", like="tokkit", cores=2, least=32),

@@ -57,6 +57,7 @@ __all__ = [
     "slice_weights",
 ]
 
+_BATCH_BYTES = 4_000_000
 _BYTES_A_PROCESS = 16_000_000  # stored bytes that take about as long to count as a process takes to start
 _BYTES_A_THREAD = 2_000_000  # stored bytes of a block or so: fewer are not shared, and a thread starts at once
 
@@ -103,15 +104,38 @@ def count_texts(
         {b' be': 2, b' not': 1, b' or': 1, b' to': 1, b'to': 1}
     """
     pattern = pattern_of(pattern)
+    return table_of(slices_of({(language, domain): counter_of(texts, pattern)}), pattern, {"step": "count"})
+
+
+def counter_of(texts: Sequence[str], pattern: str) -> Counter:
+    """Count texts, each a document, and leave the pretokens as they were found, unsorted.
+
+    Raises:
+        InputError: a text with a lone surrogate.
+    """
     counter = Counter(characters=sum(map(len, texts)))
-    try:
-        encoded = [text.encode() for text in texts]
-    except UnicodeEncodeError as error:
-        raise InputError(f"a text holds a lone surrogate at character {error.start}") from None
-    bounds = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) for text in encoded], out=bounds[1:])
-    counter.count(np.frombuffer(b"".join(encoded), np.uint8), bounds, pattern, continues=False)
-    return table_of(slices_of({(language, domain): counter}), pattern, {"step": "count"})
+    for batch in _batches(texts):
+        bounds = np.zeros(len(batch) + 1, np.int64)
+        np.cumsum([len(text) for text in batch], out=bounds[1:])
+        counter.count(np.frombuffer(b"".join(batch), np.uint8), bounds, pattern, continues=False)
+    return counter
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[bytes]]:
+    """Yield the texts in UTF-8, some at a time, so that no copy of all of them is made."""
+    batch: list[bytes] = []
+    size = 0
+    for text in texts:
+        try:
+            batch.append(text.encode())
+        except UnicodeEncodeError as error:
+            raise InputError(f"a text holds a lone surrogate at character {error.start}") from None
+        size += len(batch[-1])
+        if size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def combine(tables: Sequence[CountsTable]) -> CountsTable:

@@ -297,16 +297,30 @@ def slices_of(counters: Counters, fold: int | None = None) -> list[SliceCounts]:
 
 def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str, Any], folds: int = 0) -> CountsTable:
     """Return the table of slices that are sorted by language and domain (and fold)."""
+    rows = _one_after_the_other([part.rows for part in parts])
     return CountsTable(
         pattern,
         tuple(part.totals for part in parts),
         np.repeat(np.arange(len(parts), dtype=np.int32), [part.rows.counts.size for part in parts]),
-        np.concatenate([part.rows.data for part in parts]) if parts else np.empty(0, np.uint8),
-        joined_starts([part.rows.starts for part in parts]),
-        np.concatenate([part.rows.counts for part in parts]) if parts else np.empty(0, np.int64),
-        np.concatenate([part.rows.documents for part in parts]) if parts else np.empty(0, np.int64),
+        rows.data,
+        rows.starts,
+        rows.counts,
+        rows.documents,
         provenance,
         folds,
+    )
+
+
+def _one_after_the_other(parts: Sequence[Rows]) -> Rows:
+    if not parts:
+        return Rows.none()
+    if len(parts) == 1:
+        return parts[0]
+    return Rows(
+        np.concatenate([part.data for part in parts]),
+        joined_starts([part.starts for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+        np.concatenate([part.documents for part in parts]),
     )
 
 
@@ -372,11 +386,6 @@ def added_rows(parts: Sequence[Rows]) -> Rows:
     """Return the rows of several, at least one, those of equal bytes added up."""
     if len(parts) == 1:
         return parts[0]
+    rows = _one_after_the_other(parts)
     ends = np.cumsum([part.counts.size for part in parts]).tolist()
-    return summed(
-        np.concatenate([part.data for part in parts]),
-        joined_starts([part.starts for part in parts]),
-        np.concatenate([part.counts for part in parts]),
-        np.concatenate([part.documents for part in parts]),
-        list(pairwise([0, *ends])),
-    )
+    return summed(rows.data, rows.starts, rows.counts, rows.documents, list(pairwise([0, *ends])))
