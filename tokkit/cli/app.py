@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
@@ -16,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import tokkit
-from tokkit.cli.help import Verb, Verbs
+from tokkit.cli.help import Verbs
 from tokkit.errors import TokkitError
 from tokkit.render import data, streams, talk
 
@@ -40,9 +39,16 @@ VERBS = (
 )
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer names it nowhere in public
 
+
+class Tokkit(Verbs):
+    """The command with its verbs."""
+
+    verbs = VERBS
+
+
 app = typer.Typer(
     name="tokkit",
-    cls=Verbs,
+    cls=Tokkit,
     add_completion=False,
     rich_markup_mode=None,  # help without rich loads in a third of the time
     pretty_exceptions_enable=False,
@@ -66,10 +72,6 @@ def tokkit_command(
     ] = False,
 ) -> None:
     """Build a tokenizer vocabulary from a proven base and your own corpus, and prove that it is right."""
-
-
-for _verb in VERBS:
-    app.command(_verb, cls=Verb)(importlib.import_module(f"tokkit.cli.{_verb}").run)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
