@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -99,13 +100,32 @@ def test_every_option_and_argument_has_help_and_a_metavar():
         assert getattr(each, "is_flag", False) or each.metavar, f"{verb} {each.name}"
 
 
+def cpu_seconds(*words: str) -> float:
+    """The least processor time of five runs, which other work on the machine hardly changes."""
+
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(words, capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return min(once() for _ in range(5))
+
+
 def test_help_is_quick():
-    best = 9.0
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run([*TOKKIT, "--help"], capture_output=True, check=True)
-        best = min(best, time.perf_counter() - start)
-    assert best < 1.0, f"{best:.2f} s; 0.1 s on an idle machine"
+    """0.11 s beside other work where Python alone takes 0.03; with every verb made ready it was 0.16."""
+    alone, with_help = cpu_seconds(sys.executable, "-c", "pass"), cpu_seconds(*TOKKIT, "--help")
+    assert with_help < 6 * alone, f"{with_help:.3f} s, Python alone {alone:.3f} s"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["count", "--help"]])
+def test_help_loads_nothing_that_it_does_not_need(words):
+    program = f"import sys; from tokkit.cli.app import main; main({words}); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert not loaded & {"rich", "pydantic", "numpy", "msgspec"}
+    verbs = {verb for verb in VERBS if f"tokkit.cli.{verb}" in loaded}
+    assert verbs == {"--help": set(VERBS), "--version": set(), "count": {"count"}}[words[0]]
 
 
 def test_version(run):
@@ -466,26 +486,56 @@ def test_progress_is_silent_where_nobody_looks(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_progress_on_a_terminal_says_what_how_far_and_how_fast(capsys, monkeypatch):
+@pytest.fixture
+def _terminal(monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    with progress.progress("counting [b]", quiet=True) as advance:
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_what_is_done_at_once_shows_no_bar(capsys):
+    with progress.progress("counting", quiet=True) as advance:
         assert advance is None
+    with progress.progress("counting") as advance:
+        assert advance is not None
+        advance(10_000_000, 10_000_000)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_progress_on_a_terminal_says_what_how_far_and_how_fast(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS_A_DRAWING", 0)
     with progress.progress("counting [b]") as advance:
         assert advance is not None
         advance(5_000_000, 10_000_000)
+        talk.note("compiling")
         advance(10_000_000, 10_000_000)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "counting [b]" in err
-    assert "10.0 of 10.0 MB" in err
+    wiped = "\r\x1b[K"
+    first, second, third, rest = err.split(wiped[1:])
+    assert first.startswith("\rcounting [b] ███████████████                5.0 of 10.0 MB ")
+    assert (second, third[:13]) == ("\r", "compiling\n\rco"), "talk takes the bar away"
+    assert "10.0 of 10.0 MB" in third
+    assert rest == "\r", "and so does the end"
+    assert err.endswith(wiped)
 
 
+@pytest.mark.usefixtures("_terminal")
+def test_a_bar_is_no_wider_than_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS_A_DRAWING", 0)
+    monkeypatch.setenv("COLUMNS", "58")
+    with progress.progress("learning", "tokens") as advance:
+        assert advance is not None
+        advance(2, 2, "我们".encode() * 5)
+    drawn = capsys.readouterr().err.split("\x1b[K")[0].removeprefix("\r")
+    assert len(drawn) + sum(character in "我们" for character in drawn) <= 57
+
+
+@pytest.mark.usefixtures("_terminal")
 def test_the_bar_of_learning_shows_the_token_that_was_learned_last(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(progress, "_SECONDS_A_DRAWING", 0)
     with progress.progress("learning", "tokens") as advance:
         assert advance is not None
         advance(2, 2, "我们\n".encode())

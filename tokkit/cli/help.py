@@ -5,6 +5,7 @@ Typer's own layout changes from version to version and with the terminal; the RE
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import textwrap
@@ -70,8 +71,6 @@ class Verbs(typer.core.TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the verb that the first word names, or fail with the nearest one."""
         if args[0] not in self.verbs and not args[0].startswith("-"):
-            import difflib  # for the few who mistype
-
             nearest = difflib.get_close_matches(args[0], self.verbs)
             ctx.fail(f"no such verb: {args[0]}" + (f"; did you mean {' or '.join(nearest)}?" if nearest else ""))
         return super().resolve_command(ctx, args)

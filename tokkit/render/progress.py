@@ -1,19 +1,27 @@
-"""Show how far long work is: what, how far, how fast, time left; on stderr, only where that is a terminal."""
+"""Show how far long work is: what, how far, how fast, time left; on stderr, only where that is a terminal.
+
+A line that is written over, without rich: to load it takes as long as counting 20 MB, and a bar that draws itself in a thread
+takes time from the work.
+"""
 
 from __future__ import annotations
 
+import math
+import os
 import sys
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from tokkit.display import show
 from tokkit.render import talk
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, Task
+from tokkit.render.bars import bar
 
 _WIDEST_LAST = 20  # characters
+_BAR_CELLS = 30
+_SECONDS_A_DRAWING = 0.5  # also before the first one: what is done by then needs no bar
+_SPEED_OF = 60  # drawings that the speed is the mean of
 
 Advance = Callable[..., None]
 """Called with how much is done, how much there is in all (0: not known), and perhaps with what was done last, as bytes."""
@@ -28,17 +36,43 @@ def progress(what: str, unit: str = "bytes", *, quiet: bool = False) -> Iterator
         unit: what is counted: `bytes` (shown as MB and MB/s), or a noun such as `tokens`.
         quiet: say nothing.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield None
         return
-    bar = _bar(unit)
-    task = bar.add_task(what, total=None)
+    begun = time.monotonic()
+    seen = deque([(begun, 0.0)], _SPEED_OF)
 
     def advance(done: int, total: int, last: bytes = b"") -> None:
-        bar.update(task, completed=done, total=total or None, last=shown_last(last))
+        now = time.monotonic()
+        if now < seen[-1][0] + _SECONDS_A_DRAWING:
+            return
+        a_second = (done - seen[0][1]) / (now - seen[0][0])
+        seen.append((now, done))
+        talk.draw(line(what, unit, done, total or None, a_second, shown_last(last)))
 
-    with bar:
+    try:
         yield advance
+    finally:
+        talk.wipe()
+
+
+def line(what: str, unit: str, done: float, total: float | None, a_second: float, last: str = "") -> str:
+    """Return a bar: what, how far, how fast, time left, what was done last.
+
+    Example:
+        >>> line("counting", "bytes", 5e6, 10e6, 2e6)
+        'counting ███████████████                5.0 of 10.0 MB 2.0 MB/s 0:00:03'
+        >>> line("learning", "tokens", 40, None, 10, "我们")
+        'learning 40 tokens 10 tokens/s 我们'
+    """
+    drawn = "" if not total else f"{bar(done / total, _BAR_CELLS):<{_BAR_CELLS}}"
+    left = "" if not total or a_second <= 0 else _clock((total - done) / a_second)
+    return " ".join(filter(None, [what, drawn, amount(done, total, unit), speed(a_second, unit), left, last]))
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(max(0, math.ceil(seconds)), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def shown_last(last: bytes) -> str:
@@ -74,29 +108,3 @@ def speed(a_second: float | None, unit: str) -> str:
     if not a_second:
         return ""
     return f"{a_second / 1e6:,.1f} MB/s" if unit == "bytes" else f"{a_second:,.0f} {unit}/s"
-
-
-def _bar(unit: str) -> Progress:
-    from rich.console import Console  # noqa: PLC0415 - drawn for a terminal only, so loaded for one only
-    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    class Column(ProgressColumn):
-        def __init__(self, of: Callable[[Task], str]) -> None:
-            super().__init__()
-            self.of = of
-
-        def render(self, task: Task) -> Text:
-            return Text(self.of(task))
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        Column(lambda task: amount(task.completed, task.total, unit)),
-        Column(lambda task: speed(task.speed, unit)),
-        TimeRemainingColumn(),
-        Column(lambda task: str(task.fields.get("last", ""))),
-        console=Console(file=sys.stderr, no_color=not talk.colour_wanted(terminal=True)),
-        transient=True,
-        refresh_per_second=2,  # at ten, which is rich's own, a bar takes one part in ten of a short count
-    )

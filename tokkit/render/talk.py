@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from contextlib import suppress
+
+_drawn: list[str] = []  # the line that stands on the terminal now, which `page` takes away before it prints
 
 
 def error(message: str, hint: str | None = None) -> None:
@@ -38,10 +41,24 @@ def follow_log(*, quiet: bool) -> None:
 
 def page(text: str) -> None:
     """Print several lines of our own making on stderr, such as the help of a command that was called without words."""
-    # Whoever closed stderr does not want to hear it; the work goes on.
-    with suppress(OSError, ValueError):
-        sys.stderr.write(text if text.endswith("\n") else text + "\n")
-        sys.stderr.flush()
+    wipe()
+    _write(text if text.endswith("\n") else text + "\n")
+
+
+def draw(text: str) -> None:
+    """Write a line that the next one is written over, cut to the width of the terminal."""
+    from rich.cells import set_cell_size  # noqa: PLC0415 - for a terminal only
+
+    _drawn[:] = [text]
+    width = shutil.get_terminal_size().columns - 1  # in the last column some terminals begin a new line
+    _write(f"\r{set_cell_size(one_line(text), width).rstrip()}\x1b[K")
+
+
+def wipe() -> None:
+    """Take away the line that is drawn, if there is one."""
+    if _drawn:
+        _drawn.clear()
+        _write("\r\x1b[K")
 
 
 def one_line(text: str) -> str:
@@ -83,6 +100,13 @@ def size(number: int) -> str:
 def colour_wanted(*, terminal: bool) -> bool:
     """Return whether to colour a stream that is (or is not) a terminal: NO_COLOR and a dumb terminal say no."""
     return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _write(text: str) -> None:
+    # Whoever closed stderr does not want to hear it; the work goes on.
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _say(text: str) -> None:
