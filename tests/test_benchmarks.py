@@ -23,9 +23,10 @@ from tokkit import learn as learn_module
 from tokkit.counts import count_texts
 from tokkit.counts_table import Counter
 from tokkit.encode import encode_bytes, merge_table
-from tokkit.kernels import encode as encode_kernels
+from tokkit.kernels import merging
 from tokkit.kernels import table as table_kernels
 from tokkit.kernels import train as train_kernels
+from tokkit.kernels.pair_index import NO_RANK, pair_rank
 from tokkit.pretokenize import PATTERNS
 from tokkit.vocabulary import Vocabulary
 
@@ -158,12 +159,12 @@ def test_merging_a_long_pretoken_takes_steps_in_proportion(monkeypatch, cl100k, 
     expected = encode_bytes(cl100k, text, shortcut=False)
     pairs, partners = merge_table(cl100k).pairs, merge_table(cl100k).partners
     symbols = np.array([cl100k.ranks[bytes([byte])] for byte in text], np.int32)
-    next_to = [encode_kernels.pair_rank(left, right, pairs, partners) for left, right in pairwise(symbols)]
-    ranks = np.array([*next_to, encode_kernels.NO_RANK], np.int32)
+    next_to = [pair_rank(left, right, pairs, partners) for left, right in pairwise(symbols)]
+    ranks = np.array([*next_to, NO_RANK], np.int32)
     after, before = np.empty((2, n_bytes), np.int32)
     tally: Tally[str] = Tally()
-    noted(monkeypatch, tally, encode_kernels, ["push", "pop", "pair_rank"])
-    kernel: Any = encode_kernels.merge_by_heap
+    noted(monkeypatch, tally, merging, ["push", "pop", "pair_rank"])
+    kernel: Any = merging.merge_by_heap
     n_left = kernel.py_func(
         n_bytes,
         symbols,
@@ -171,7 +172,7 @@ def test_merging_a_long_pretoken_takes_steps_in_proportion(monkeypatch, cl100k, 
         after,
         before,
         np.empty(3 * n_bytes, np.uint64),
-        encode_kernels.NO_RANK,
+        NO_RANK,
         pairs,
         partners,
     )
@@ -188,12 +189,10 @@ def test_a_run_is_merged_by_rounds_alone(n_bytes):
     table = merge_table(Vocabulary("runs", PATTERN, (*BYTES.tokens, *tokens)))
     symbols = np.full(n_bytes, ord("a"), np.int32)
     ranks = np.full(n_bytes, 256, np.int32)
-    ranks[-1] = encode_kernels.NO_RANK
-    n_left = encode_kernels.merge_by_rounds(
-        n_bytes, symbols, ranks, int(encode_kernels.NO_RANK), table.pairs, table.partners
-    )
+    ranks[-1] = NO_RANK
+    n_left = merging.merge_by_rounds(n_bytes, symbols, ranks, int(NO_RANK), table.pairs, table.partners)
     assert n_left == n_bytes // 128 + (n_bytes % 128).bit_count()
-    assert set(ranks[: n_left - 8].tolist()) == {encode_kernels.NO_RANK}
+    assert set(ranks[: n_left - 8].tolist()) == {NO_RANK}
 
 
 def contest(tmp_path, *contestants) -> Contest:

@@ -26,7 +26,8 @@ from tokkit.encode import (
     merge_table,
 )
 from tokkit.errors import InputError, LawError, SizeError
-from tokkit.kernels.encode import MOST_IDS, SCAN_LIMIT
+from tokkit.kernels.merging import SCAN_LIMIT
+from tokkit.kernels.pair_index import MOST_IDS
 from tokkit.vocabulary import Vocabulary
 
 SEED = 60_004

@@ -12,18 +12,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tokkit.errors import InputError, SizeError
-from tokkit.kernels.encode import (
-    MOST_IDS,
-    NO_PAIR,
-    NO_RANK,
-    SCAN_LIMIT,
-    count_splits,
-    encode_pretokens,
-    fill_characters,
-    index_pairs,
-    mark_borders,
-    mark_lengths,
-)
+from tokkit.kernels.encode import encode_pretokens, fill_characters, mark_borders, mark_lengths
+from tokkit.kernels.merging import SCAN_LIMIT
+from tokkit.kernels.pair_index import MOST_IDS, NO_PAIR, NO_RANK, count_splits, index_pairs
 from tokkit.kernels.strings import index_strings
 from tokkit.pretokenize import split
 from tokkit.vocabulary import SINGLE_BYTES, require_bytes
@@ -40,7 +31,7 @@ _PRETOKENS_AT_ONCE = 1 << 18
 
 @dataclass(frozen=True)
 class MergeTable:
-    """A vocabulary as the arrays that the encode kernel reads; see `tokkit.kernels.encode`."""
+    """A vocabulary as the arrays that the encode kernel reads; see `tokkit.kernels.encode` and `pair_index`."""
 
     token_data: NDArray[np.uint8]
     token_starts: NDArray[np.int64]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.encode import NO_RANK, pair_rank, pop, push
 from tokkit.kernels.jit import kernel
+from tokkit.kernels.merging import pop, push
+from tokkit.kernels.pair_index import NO_RANK, pair_rank
 from tokkit.kernels.strings import find_bytes
 
 if TYPE_CHECKING:
