@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from tokkit.foreign import ForeignVocabulary
 from tokkit.formats import tiktoken
 from tokkit.laws import Finding
 from tokkit.measure import report
-from tokkit.page import Page, Split, Suspect, arithmetic_of, page_of
+from tokkit.page import Curve, Page, Split, Suspect, arithmetic_of, page_of
 from tokkit.page_sections import curves_of, splits_of
 from tokkit.render import charts
 from tokkit.render.page import files, page_html
@@ -185,6 +186,32 @@ def test_charts_are_images_as_wide_as_a_phone(page):
         colours = set(re.findall(r'(?:fill|stroke)="(#\w+|[a-z]+)"', svg)) - {"none", "transparent"}
         assert colours <= {charts.INK, charts.MUTED, charts.GRID, charts.PAPER, charts.MARK, *charts.SERIES}, name
         assert "<script" not in svg
+
+
+def test_curves_are_named_at_their_ends_and_neighbours_differ_in_colour_and_dash(page):
+    pytest.importorskip("altair")
+    names = [f"language-{number:02}" for number in range(12)]
+    drawn = replace(
+        page, curves=tuple(Curve(name, ((4_000, 1.0), (100_256, 2 + at / 100))) for at, name in enumerate(names))
+    )
+    svg = charts.charts(drawn)["curves"]
+    labels = re.findall(r"translate\(([\d.]+),([\d.]+)\)\"[^>]*>(language-\d+)</text>", svg)
+    assert sorted(name for _, _, name in labels) == names
+    heights = [float(y) for _, y, _ in sorted(labels, key=lambda each: each[2], reverse=True)]
+    assert all(below - above >= 11 for above, below in pairwise(heights))
+    assert all(float(x) + 7 * len(name) <= charts.WIDTH + 8 for x, _, name in labels)
+    lines = re.findall(r'aria-roledescription="line mark"[^>]*?stroke="(#\w+)"[^>]*?stroke-dasharray="([\d,]+)"', svg)
+    kinds = list(dict.fromkeys(lines))
+    assert len(kinds) == len(names)
+    for one, other in pairwise(kinds):
+        assert one[0] != other[0]
+        assert one[1] != other[1]
+
+
+def test_a_token_is_broken_between_lines_only_where_it_is_longer_than_one(text):
+    sampler = text[text.index('id="sampler"') :]
+    boxes = re.findall(r"</bdi>(.{0,5})", sampler[: sampler.index("</section>")], re.DOTALL)
+    assert all(after.startswith(("<wbr>", "\n")) for after in boxes)
 
 
 def test_without_the_extra_the_page_says_what_was_left_out(page, monkeypatch):

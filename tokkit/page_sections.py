@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 N_POINTS = 96
 FIRST_CUT = 4_000  # below, every curve is the same steep line
-MOST_CURVES = 7
+MOST_CURVES = 12
 
 
 def curves_of(base: Vocabulary, table: CountsTable) -> tuple[Curve, ...]:

@@ -25,6 +25,9 @@ INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d9dee4", "#fdfdfe"
 SERIES = ("#8c959f", "#0b6bcb", "#c2570c", "#1a7f4b", "#8250df", "#b3206b", "#6b5900", "#00738a")
 """Colours of the vocabularies: the first baseline is grey."""
 MARK = "#d1242f"
+DASHES = ([1, 0], [7, 3], [2, 2])
+"""How lines are broken by turns: with seven colours, twenty-one lines are told apart, and neighbours by both."""
+_ROUND = (20_000, 40_000, 60_000, 80_000, 100_000, 120_000, 140_000, 160_000, 180_000, 200_000)
 PNG_SCALE = 2.0
 EXTRA = "pip install 'tokkit[report]'"
 MOST_LANGUAGES = 24
@@ -152,26 +155,53 @@ def _scripts(page: Page) -> Any:
 
 
 def _curves(page: Page) -> Any:
+    """A line a language, with its name at its end: neighbours differ in colour and in how they are broken."""
     import altair as alt  # noqa: PLC0415
 
-    rows = [
-        {"slice": label(curve.name), "size": size, "value": value}
-        for curve in page.curves
-        for size, value in curve.points
-    ]
-    names = list(dict.fromkeys(label(curve.name) for curve in page.curves))
-    colours = [SERIES[1 + number % 7] for number in range(len(names))]
-    lines = _chart(rows).mark_line(strokeWidth=1.5).encode(
-        x=alt.X("size:Q", title="tokens kept of the base", axis=alt.Axis(format="~s")),
-        y=alt.Y("value:Q", title="bytes per token", scale=alt.Scale(zero=False)),
-        color=alt.Color("slice:N", scale=alt.Scale(domain=names, range=colours), legend=_legend(names, "stroke")),
-    )  # fmt: skip
-    layers = [lines]
+    ends = {label(curve.name): curve.points[-1][1] for curve in page.curves}
+    names = sorted(ends, key=lambda name: (ends[name], name))
+    height = max(260, 13 * len(names) + 60)
+    values = [value for curve in page.curves for _, value in curve.points]
+    low, high = min(values), max(values)
+    last = max(size for curve in page.curves for size, _ in curve.points)
+    places = spread([ends[name] for name in names], 12.5 * (high - low) / (height - 70), low, high)
+    x = alt.X("size:Q", title="tokens kept of the base", scale=alt.Scale(domain=[0, 1.2 * last], nice=False))
+    x = x.axis(format="~s", values=[each for each in _ROUND if each <= last])
+    y = alt.Y("value:Q", title="bytes per token", scale=alt.Scale(zero=False))
+    layers = []
+    for number, (name, place) in enumerate(zip(names, places, strict=True)):
+        colour, dash = SERIES[1 + number % 7], DASHES[number % len(DASHES)]
+        points = next(curve.points for curve in page.curves if label(curve.name) == name)
+        rows = _chart([{"size": size, "value": value} for size, value in points])
+        layers.append(rows.mark_line(strokeWidth=1.6, color=colour, strokeDash=dash).encode(x=x, y=y))
+        leader = _chart([{"size": last, "value": ends[name]}, {"size": 1.035 * last, "value": place}])
+        layers.append(leader.mark_line(strokeWidth=1, color=colour, strokeDash=dash).encode(x=x, y=y))
+        text = _chart([{"size": 1.04 * last, "value": place, "name": name}])
+        layers.append(text.mark_text(color=colour, align="left", baseline="middle").encode(x=x, y=y, text="name:N"))
     if page.cut is not None:
         rule = _chart([{"size": page.cut, "text": f"{page.cut:,}"}])
-        layers.append(rule.mark_rule(color=MARK, strokeDash=[4, 3]).encode(x="size:Q"))
-        layers.append(rule.mark_text(color=MARK, align="left", dx=4, y=8).encode(x="size:Q", text="text:N"))
-    return alt.layer(*layers).properties(**_size(260), title="Bytes per token at every prefix size")
+        layers.append(rule.mark_rule(color=MARK, strokeDash=[4, 3]).encode(x=x))
+        layers.append(rule.mark_text(color=MARK, align="left", dx=4, y=8).encode(x=x, text="text:N"))
+    return alt.layer(*layers).properties(**_size(height), title="Bytes per token at every prefix size")
+
+
+def spread(values: Sequence[float], apart: float, low: float, high: float) -> list[float]:
+    """Return places for labels near ascending values: at least so far apart, and between two ends as far as there is room.
+
+    Example:
+        >>> spread([1.0, 1.1, 5.0], 1.0, 0.0, 5.5)
+        [1.0, 2.0, 5.0]
+        >>> spread([4.0, 5.0, 5.0], 1.0, 0.0, 5.0)
+        [3.0, 4.0, 5.0]
+    """
+    places = list(values)
+    for number in range(1, len(places)):
+        places[number] = max(places[number], places[number - 1] + apart)
+    top = high
+    for number in range(len(places) - 1, -1, -1):
+        places[number] = max(min(places[number], top), low + number * apart)
+        top = places[number] - apart
+    return places
 
 
 def _frontier(page: Page) -> Any:
@@ -224,7 +254,7 @@ def _bars(
     import altair as alt  # noqa: PLC0415
 
     names, places = list(colours), list(dict.fromkeys(row[by] for row in rows))
-    thickness = {1: 13, 2: 10}.get(len(names), 8)
+    thickness = {1: 13, 2: 11}.get(len(names), 10)
     numbers = [row["value"] for row in rows if row["value"] is not None]
     room = 0.16 * (max([0, *numbers]) - min([0, *numbers]))  # for the numbers
     domain = [min([0, *numbers]) - room * (min(numbers) < 0), max([0, *numbers]) + room]

@@ -198,7 +198,8 @@ def _cut(sentence: Sentence, cut: Cut) -> str:
         counted = f"<b>{len(cut.tokens):,} tokens</b>{per_token:.2f} bytes each"
         direction = "rtl" if sentence.language in RIGHT_TO_LEFT else "ltr"
         lines = "".join(
-            f"<bdi>{escaped(token)}</bdi>{chr(10) * (token.endswith(chr(92) + 'n'))}" for token in cut.tokens
+            f"<bdi>{escaped(token)}</bdi>{chr(10) if token.endswith(chr(92) + 'n') else '<wbr>'}"
+            for token in cut.tokens
         )
         tokens = f'<div class="tokens" dir="{direction}" lang="{escaped(sentence.language)}">{lines}</div>'
     return f'<div class="cut"><dt>{escaped(charts.label(cut.vocabulary))} {counted}</dt><dd>{tokens}</dd></div>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -54,27 +55,31 @@ def compression(page: Page) -> str:
         f"<tbody>{''.join(_row(place, pairs, greatest, first=not number) for number, place in enumerate(places))}</tbody>"
         for _, places in _by_language(report.by_place())
     )
-    caption = f"Bytes per token, and the change in the number of tokens. Measured on {page.on}."
+    caption = f"The change in the number of tokens, and bytes per token. Measured on {page.on}."
+    many = " class=many" if len(names) + len(pairs) > 5 else ""
     return scrolling(
         "Compression by language and domain",
-        f"<table><caption><span>{escaped(caption)} More bytes per token are better, fewer tokens are better.</span></caption>"
-        f"{_head(names, pairs)}{body}</table>",
+        f"<table{many}><caption><span>{escaped(caption)} Fewer tokens are better, more bytes per token are better."
+        f"</span></caption>{_head(names, pairs)}{body}</table>",
     )
 
 
 def _head(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
-    tops = [f'<th scope="colgroup" colspan="{len(names)}" class="first">bytes per token</th>']
-    seconds = [
-        f'<th scope="col" class="measure{_border(place)}">{key(_colour(place))}{escaped(label(name))}</th>'
-        for place, name in enumerate(names)
-    ]
+    """Return two lines of headings; the changes come first, so that a narrow screen has them, then what they are made of."""
+    tops, seconds = [], []
+    several = len({name for name, _ in pairs}) > 1
     for name, of_name in groupby(pairs, key=lambda pair: pair[0]):
         against = [baseline for _, baseline in of_name]
-        tops.append(f'<th scope="colgroup" colspan="{len(against)}" class="first">{escaped(label(name))}, tokens</th>')
+        words = f"tokens of {label(name)} against" if several else "tokens against"
+        tops.append(f'<th scope="colgroup" colspan="{len(against)}" class="first">{escaped(words)}</th>')
         seconds += [
-            f'<th scope="col" class="n{_border(place)}">against {escaped(label(each))}</th>'
-            for place, each in enumerate(against)
+            f'<th scope="col" class="n{_border(place)}">{_name(each)}</th>' for place, each in enumerate(against)
         ]
+    tops.append(f'<th scope="colgroup" colspan="{len(names)}" class="first">bytes per token</th>')
+    seconds += [
+        f'<th scope="col" class="measure{_border(place)}">{key(_colour(place))}{_name(name)}</th>'
+        for place, name in enumerate(names)
+    ]
     return (
         '<thead><tr><th scope="col" rowspan="2">text</th><th scope="col" rowspan="2" class="n wide">bytes</th>'
         f"{''.join(tops)}</tr><tr>{''.join(seconds)}</tr></thead>"
@@ -89,17 +94,17 @@ def _row(place: Place, pairs: Sequence[tuple[str, str]], greatest: float, *, fir
     else:
         heading = row.domain or "(no domain)"
     cells = [f'<th scope="row">{escaped(heading)}</th><td class="n wide">{row.bytes:,}</td>']
-    cells += [
-        f'<td class="measure{_border(number)}">{_ratio(each.bytes_per_token)}'
-        f"{bar((each.bytes_per_token or 0.0) / greatest if greatest else 0.0, _colour(number))}</td>"
-        for number, each in enumerate(place)
-    ]
     tokens = {each.vocabulary: each.tokens for each in place}
     start = None
     for name, against in pairs:
         value = tokens[name] / tokens[against] - 1 if tokens[against] else None
         cells.append(f'<td class="n{"" if name == start else " first"}">{_change(value)}</td>')
         start = name
+    cells += [
+        f'<td class="measure{_border(number)}">{_ratio(each.bytes_per_token)}'
+        f"{bar((each.bytes_per_token or 0.0) / greatest if greatest else 0.0, _colour(number))}</td>"
+        for number, each in enumerate(place)
+    ]
     return f'<tr class="{"sum" if first else "sub"}">{"".join(cells)}</tr>'
 
 
@@ -110,6 +115,11 @@ def _by_language(places: Sequence[Place]) -> list[tuple[str, list[Place]]]:
         name = "all" if place[0].language is None else f"={place[0].language}"
         grouped.setdefault(name, []).insert(0 if place[0].domain is None else len(grouped.get(name, ())), place)
     return list(grouped.items())
+
+
+def _name(name: str) -> str:
+    """Return a vocabulary's name as HTML that may go on in a new line after a mark."""
+    return re.sub(r"(?<=[-_./])(?=\w)", "<wbr>", escaped(label(name)))
 
 
 def _colour(place: int) -> int:
@@ -132,8 +142,10 @@ def _change(value: float | None) -> str:
     """Return a change as HTML: a sign tells gain from loss where colour does not."""
     if value is None:
         return "-"
-    tone = "gain" if value < 0 else "loss" if value > 0 else "small"
-    return f'<span class="{tone}">{_percent(value).replace("-", "−")}</span>'
+    shown = _percent(value).replace("-", "−")
+    if shown[1:] == "0.0 %":
+        return f'<span class="small">{shown[1:]}</span>'
+    return f'<span class="{"gain" if value < 0 else "loss"}">{shown}</span>'
 
 
 def _dividing(size: int) -> str:

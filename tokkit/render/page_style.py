@@ -59,6 +59,7 @@ thead th{white-space:nowrap}
 .n{text-align:right;white-space:nowrap}
 .first{border-left:1px solid var(--line)}
 .measure{min-width:74px}
+.many svg.bar{max-width:84px}
 td.measure{white-space:nowrap}
 .measure svg.bar{display:block;width:clamp(46px,10vw,130px);height:5px;margin-top:2px}
 .gain{color:var(--gain)}.loss{color:var(--loss)}
@@ -66,10 +67,10 @@ td.measure{white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,350px),1fr));gap:18px;margin-top:12px}
 figure{margin:0;break-inside:avoid}
 figure svg{display:block;width:100%;max-width:520px;height:auto}
-.tokens{white-space:pre-wrap;line-height:1.9;word-break:break-all}
+.tokens{white-space:pre-wrap;line-height:1.9;word-break:keep-all}
 .tokens bdi{background:var(--one);border-radius:3px;padding:.12em .06em;-webkit-box-decoration-break:clone;
 box-decoration-break:clone;margin-right:1px;unicode-bidi:isolate}
-.tokens bdi:nth-child(even){background:var(--two)}
+.tokens bdi:nth-of-type(even){background:var(--two)}
 .tokens[dir=rtl]{text-align:right}
 code,.tokens.listed,.mono{font-family:ui-monospace,"Cascadia Mono","DejaVu Sans Mono","Noto Sans Mono CJK SC",monospace;
 font-size:.88em}
@@ -109,6 +110,7 @@ thead th.n{max-width:76px}
 body{font-size:10.5pt}
 main,header,footer{max-width:none}
 section{border:0;padding:0;break-inside:auto}
+h2,h3,section>p{break-after:avoid;break-inside:avoid}
 nav{display:none}
 tr,.cut,.tiles div{break-inside:avoid}
 .scroll{overflow:visible}
