@@ -457,6 +457,17 @@ def test_sorting_many_strings_with_long_common_prefixes() -> None:
     assert [table.pretoken(row) for row in range(len(table))] == sorted(strings)
 
 
+@pytest.mark.parametrize("n", [100, 5_000])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_sorting_what_is_in_order_already_needs_no_more_room(n, turn) -> None:
+    """Where each parting takes a few off one side, the ranges that wait could come to be as many as the strings."""
+    strings = [number.to_bytes(4, "big") for number in range(n)]
+    order = [*strings[: n // 2 : turn], *strings[n // 2 :: turn]]
+    ones = np.ones(len(order), np.int64)
+    table = one_slice(summed(*flatten(order), ones, ones))
+    assert [table.pretoken(row) for row in range(len(table))] == sorted(order)
+
+
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(
     st.lists(

@@ -24,8 +24,8 @@ import numpy as np
 from tests.hostile import HOSTILE
 from tokkit import learn as learn_module
 from tokkit.counts import combine, count_texts, reweight
-from tokkit.counts_table import Counter, merged_rows, slices_of, table_of
-from tokkit.encode import encode_pieces, merge_parts
+from tokkit.counts_table import Counter, merged_rows, slices_of, summed, table_of
+from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.kernels import train
 from tokkit.learn import Veto, learn
 from tokkit.pretokenize import _KERNELS, PATTERNS, split_bytes
@@ -54,6 +54,11 @@ table = table_of(slices_of({("x", "y"): small}), pattern, {})
 again = count_texts(texts, pattern, language="z")
 both = reweight(combine([table, again]), {"*": 1})
 merged_rows(both)
+
+ordered = [number.to_bytes(4, "big") for number in range(5000)]
+for words in (ordered, ordered[::-1], [*ordered[:2500:-1], *ordered[2500::-1]]):
+    ones = np.ones(len(words), np.int64)
+    summed(*flatten(words), ones, ones)
 
 single = tuple(bytes([byte]) for byte in range(256))
 base = Vocabulary("bytes", pattern, single)

@@ -77,17 +77,17 @@ def _sort_range(
                     keys[border], rows[border] = key, row
                     border += np.int64(key == pivot)
                 low = border
-            # The smaller side waits on the stack, so that the stack holds no more than log2(n) pairs.
+            # The larger side waits: what is gone on with halves each time, so that no more than log2(n) ranges wait.
             elif border - low < high - border:
-                stack[top] = low
-                stack[top + 1] = border
-                top += 2
-                low = border
-            else:
                 stack[top] = border
                 stack[top + 1] = high
                 top += 2
                 high = border
+            else:
+                stack[top] = low
+                stack[top + 1] = border
+                top += 2
+                low = border
         for i in range(low + 1, high):
             key = keys[i]
             row = rows[i]
