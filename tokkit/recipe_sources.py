@@ -14,7 +14,7 @@ from tokkit.counts import is_counts_table
 from tokkit.counts_file import corpus_files
 from tokkit.errors import InputError, MismatchError
 from tokkit.files import sha256_of
-from tokkit.lexicon import lexicon_sha256, table_of_lexicon, table_of_words
+from tokkit.lexicon import lexicon_files, table_of_lexicon, table_of_words
 from tokkit.merge import TokenSource, vocabulary_source, word_list_source
 from tokkit.mixture import load_weights
 from tokkit.recipe import BaseSection, LabelsSection, LearnSection, MergeSection, texts
@@ -157,8 +157,9 @@ def _existing(folder: Path, name: str) -> Path:
 
 
 def _lexicon(role: str, name: str) -> Source:
-    digest = lexicon_sha256(name)
-    return Source((Input(role, name, digest),), {"lexicon": digest}, lambda pattern: table_of_lexicon(name, pattern))
+    files = lexicon_files(name)
+    inputs = tuple(Input(role, *file) for file in files)
+    return Source(inputs, {"lexicon": files[0][1]}, lambda pattern: table_of_lexicon(name, pattern))
 
 
 def _words(role: str, path: Path) -> Source:

@@ -160,7 +160,7 @@ Lexicon = Annotated[
     typer.Option(
         "--lexicon",
         metavar="NAME|FILE",
-        help="Lexicon to learn from, such as wordfreq:zh; to audit by, a file of unwanted words; repeatable.",
+        help="Lexicon to learn from, as wordfreq:zh or qwen:zh; to audit by, a file of unwanted words; repeatable.",
     ),
 ]
 Words = Annotated[
