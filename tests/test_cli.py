@@ -894,9 +894,21 @@ def test_report_counts_a_corpus_by_the_pattern_of_each_vocabulary(run, corpus_fo
     run("count", corpus_folder, *LABELS, "-q", "-o", counted)
     code, _, err = run("report", other, "--baseline", two_vocabularies[0], "--on", counted)
     assert code == 2
-    assert err.startswith("error: other splits by another pattern than the counts: ")
+    assert err.startswith("error: other splits by another pattern than the counts: by r50k_base's, not cl100k_base's\n")
     code, _, err = run("report", other, "--baseline", two_vocabularies[0], "--on", "-")
     assert (code, err.split("\n")[1]) == (2, "hint: save it to a file first")
+
+
+def test_the_pattern_of_report_is_for_rank_files_that_have_none(run, two_vocabularies, corpus_folder, tmp_path):
+    bare = tmp_path / "bare.tiktoken"
+    bare.write_bytes(two_vocabularies[1].read_bytes())
+    options = ("--on", corpus_folder, *LABELS, "--pattern", "r50k_base")
+    code, out, err = run("report", two_vocabularies[0], "--baseline", bare, *options, "--csv")
+    assert (code, err) == (0, "")
+    assert {each["vocabulary"] for each in csv.DictReader(io.StringIO(out))} == {"bare", two_vocabularies[0].stem}
+    code, _, err = run("report", two_vocabularies[0], "--baseline", two_vocabularies[1], *options)
+    assert code == 2
+    assert err.startswith("error: the pattern given is not that of ")
 
 
 def test_report_says_when_a_glob_spilled_over(run, corpus_folder):

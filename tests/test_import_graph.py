@@ -72,7 +72,7 @@ ROOMS = {
         "gguf llama_cpp regex sentencepiece tiktoken tokenizers transformers",
         "corpus encode errors formats reference tool unicode vocabulary",
     ),
-    "measure": room("measure*", "numpy", "counts encode errors foreign kernels unicode vocabulary"),
+    "measure": room("measure*", "numpy", "counts encode errors foreign kernels pretokenize unicode vocabulary"),
     "page": room("page page_*", "numpy", "audit curves display errors foreign tool unicode"),
     "pages": room(  # makes files of a page, prints nothing
         "render.charts render.page render.page_parts render.page_style render.page_compression",

@@ -17,6 +17,7 @@ from tokkit.kernels.curves import pass_down
 from tokkit.kernels.scripts import count_members
 from tokkit.kernels.strings import index_strings
 from tokkit.kernels.trie import plant
+from tokkit.pretokenize import pattern_shown
 from tokkit.unicode import scripts_table
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def tally(
     """
     if not isinstance(vocabulary, ForeignVocabulary) and vocabulary.pattern != table.pattern:
         raise MismatchError(
-            f"{vocabulary.name} splits by another pattern than the counts: {vocabulary.pattern}",
+            f"{vocabulary.name} splits by another pattern than the counts: by {pattern_shown(vocabulary.pattern)}, "
+            f"not {pattern_shown(table.pattern)}",
             f"count the corpus again with --pattern {vocabulary.pattern!r}",
         )
     ids, id_starts = _encode(vocabulary, table, progress)

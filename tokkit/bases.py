@@ -251,7 +251,7 @@ def _download(base: Base, tried: list[str]) -> bytes | None:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:200]}"
+    return f"{type(error).__name__}: {lines[0][:80]}{'…' if len(lines[0]) > 80 else ''}"
 
 
 def _package_hint(base: Base) -> str:

@@ -20,6 +20,7 @@ from tokkit.foreign import ForeignVocabulary
 from tokkit.kernels.scripts import count_members
 from tokkit.measure_folds import drawn_tokens, with_intervals
 from tokkit.measure_foreign import count_tokens, documents_for
+from tokkit.pretokenize import pattern_shown
 from tokkit.unicode import script_table
 
 if TYPE_CHECKING:
@@ -308,7 +309,8 @@ def _table_for(vocabulary: Vocabulary | ForeignVocabulary, tables: Mapping[str, 
     table = tables.get(vocabulary.pattern)
     if table is None:
         raise MismatchError(
-            f"{vocabulary.name} splits by another pattern than the counts: {vocabulary.pattern}",
+            f"{vocabulary.name} splits by another pattern than the counts: by {pattern_shown(vocabulary.pattern)}, "
+            f"not {' or '.join(map(pattern_shown, tables))}",
             "give the corpus itself instead of its counts, and it is counted by each pattern",
         )
     if not len(table):

@@ -42,6 +42,7 @@ _UNASSIGNED = (0, 0x378, 0xFDD0, 0x1FFFE)  # by length in UTF-8: in no class, an
 # A pattern that backtracks is stopped: after some seconds and, by the length of a text, at a tenth of the slowest known pace.
 _SECONDS = 3.0
 _SLOWEST = 100_000
+_SHOWN = 60  # characters of a pattern in a message
 
 # The second cl100k spelling is what papers and Hugging Face files carry; it is not the same split: at the end of a text it
 # parts "\n " into two pretokens. The second GPT-2 spelling is the original one.
@@ -79,6 +80,17 @@ def pattern_of(name_or_pattern: str) -> str:
 def has_kernel(pattern: str) -> bool:
     """Tell whether a kernel splits by this pattern, so that the interpreter's lock is free meanwhile."""
     return pattern in _KERNELS
+
+
+def pattern_shown(pattern: str) -> str:
+    r"""Return a pattern for a message: the first base that has it, or how it begins.
+
+    Example:
+        >>> pattern_shown(PATTERNS["p50k_base"]), pattern_shown(r"\w+|\W")
+        ("r50k_base's", '\\w+|\\W')
+    """
+    name = next((name for name, known in PATTERNS.items() if known == pattern), None)
+    return f"{name}'s" if name else pattern if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]}…"
 
 
 def split(data: NDArray[np.uint8], pattern: str) -> NDArray[np.int64]:

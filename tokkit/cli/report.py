@@ -84,7 +84,8 @@ def run(
     _check_outputs(html, plots)
     shares = inputs.weights(weights)
     against = inputs.listed(baseline)
-    found = [inputs.any_vocabulary(argument, _pattern_for(argument, pattern)) for argument in (*against, *vocabs)]
+    arguments = (*against, *vocabs)
+    found = [inputs.any_vocabulary(argument, _pattern_for(argument, pattern, arguments)) for argument in arguments]
     named = inputs.named_apart([*against, *vocabs], found)
     baselines, measured = named[: len(against)], named[len(against) :]
     labels = Labels(
@@ -141,11 +142,18 @@ def _show_curves(
     show(curves)
 
 
-def _pattern_for(argument: str, pattern: str | None) -> str | None:
-    """Return the pattern that --pattern gives to an argument: bases have their own."""
+def _pattern_for(argument: str, pattern: str | None, arguments: Sequence[str]) -> str | None:
+    """Return the pattern that --pattern gives to an argument: bases have their own.
+
+    So has a rank file with a sidecar, where it is for another one that has none; else it must be that of the sidecar.
+    """
     from tokkit.bases import BASES
 
-    return None if argument in BASES else pattern
+    def is_bare(each: str) -> bool:
+        return Path(each).suffix == ".tiktoken" and not Path(each).with_suffix(".json").exists()
+
+    lacking = any(is_bare(each) for each in arguments)
+    return None if argument in BASES or (lacking and not is_bare(argument)) else pattern
 
 
 def _default_pattern() -> str:
