@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numba import njit
+from numba import njit, types
 from numba.core import event
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -19,14 +19,30 @@ _OPTIONS = {"cache": True, "nogil": True, "_nrt": False, "no_cfunc_wrapper": Tru
 
 def kernel(function: Function) -> Function:
     """Compile without the interpreter lock, and keep the machine code on disk."""
-    compiled: Function = njit(**_OPTIONS)(function)
-    return compiled
+    return _compiled(function)
 
 
 def inlined(function: Function) -> Function:
     """Compile into every caller: for the small steps of a hot loop, where a call costs as much as the work."""
-    compiled: Function = njit(forceinline=True, **_OPTIONS)(function)
-    return compiled
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    """Return a kernel that is compiled once for all numbers of a type that stand where it is called.
+
+    For numba each is a type of its own: a kernel that is called with 0 here and with a variable there is compiled twice.
+    """
+    compiled: Any = njit(**options, **_OPTIONS)(function)
+    template_of = compiled.get_call_template
+
+    def call_template(arguments: Any, named: Any) -> Any:
+        return template_of(
+            tuple(map(types.unliteral, arguments)), {name: types.unliteral(each) for name, each in named.items()}
+        )
+
+    compiled.get_call_template = call_template
+    checked: Function = compiled
+    return checked
 
 
 class _Compiling(event.Listener):  # type: ignore[misc]  # numba has no types
