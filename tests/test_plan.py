@@ -24,9 +24,10 @@ from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_recipe import recipe_of
 from tokkit.plan_rows import added_up
 from tokkit.plan_search import _vertex
+from tokkit.plan_usage import measured_depths
 from tokkit.recipe import parse
 from tokkit.select import select
-from tokkit.usage import select_by_usage
+from tokkit.usage import order_by_usage, select_by_usage
 
 if TYPE_CHECKING:
     from tokkit.counts import CountsTable
@@ -326,6 +327,29 @@ def test_by_usage_the_figures_are_those_of_encoding_with_the_selection(base, tab
         assert split.bytes_per_token == pytest.approx(expected, rel=1e-12), split
     by_rank = plan(base, table, 1_000, seed=600, ladder=())
     assert made.best.bytes_per_token >= by_rank.best.bytes_per_token
+
+
+def test_by_usage_depths_are_the_uses_in_what_is_measured(base, table):
+    """Taking a token away costs its uses, as encoding says where no part of it merges on."""
+    usage = order_by_usage(base, 256, table)
+    weights = np.array([1.0, 0.0])
+    depths = measured_depths(base, usage, np.zeros(len(base.tokens), np.bool_), [], [table], weights)
+    assert np.all(np.diff(depths) > 0)
+    english = [part.language for part in table.slices].index("en")
+    tokens = []
+    for cut in (len(base.tokens), 1_200, 900, 600, 300, 256):
+        vocabulary = usage.vocabulary(cut)
+        lengths = tokens_per_pretoken(vocabulary, table.data, table.starts).astype(np.int64)
+        tokens.append(int((lengths * table.counts)[table.slice_ids == english].sum()))
+    shares = (depths[-1] - depths[[len(base.tokens), 1_200, 900, 600, 300, 256]]) / (depths[-1] - depths[256])
+    expected = (np.array(tokens) - tokens[0]) / (tokens[-1] - tokens[0])
+    assert shares == pytest.approx(expected, abs=0.02)
+
+
+def test_by_usage_what_is_filled_in_is_near_what_is_learned(base, folded):
+    made = plan(base, folded, 1_000, seed=600, by_usage=True, ladder=(700, 1_400))
+    assert made.missed is not None
+    assert made.missed < 0.01
 
 
 def test_the_verb_plans_by_usage_and_build_follows(base, folded, tmp_path, capsys):

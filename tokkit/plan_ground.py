@@ -14,7 +14,7 @@ How far that is from the truth is seen wherever a split is learned that was fill
 may be learned, all tokens are kin; then what is drawn lies above a curve that flattens.
 
 By usage the base has no such curve: what its most needed tokens come to is measured every few thousand, and drawn between over
-the uses that the tokens had when they were taken away.
+the uses that the tokens have in what is measured when they are taken away (`tokkit.plan_usage`).
 
 Where the counts keep folds of documents apart, all of that is known of each fold too, every `FOLD_STEP` tokens: draw as many
 folds again with replacement, add up, and see how much the figures differ (`intervals` of `tokkit.plan`). Nothing is encoded
@@ -35,6 +35,7 @@ from tokkit.learn import learn
 from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_lines import Line, Measures
 from tokkit.plan_rows import added_up, kin_of, leads, of_rows, touched_by, with_script
+from tokkit.plan_usage import measured_depths
 from tokkit.select import select
 
 if TYPE_CHECKING:
@@ -121,7 +122,13 @@ class Ground:
         beginnings = np.ones(1 << 16, np.bool_) if script is None else leads(script)
         touched = [touched_by(each, beginnings) for each in tables]
         kin = frozenset(base.tokens if script is None else kin_of(base.tokens, script))
-        scale = _depths(base, usage), _n_kin(base, kin, usage)
+        of_kin = [of_rows(each, wanted) for each, wanted in zip(tables, touched, strict=True)]
+        others = [of_rows(each, ~wanted) for each, wanted in zip(tables, touched, strict=True)]
+        depths = np.arange(len(base.tokens) + 1)
+        if usage is not None:
+            related = np.array([token in kin for token in base.tokens])
+            depths = measured_depths(base, usage, related, of_kin, others, shares[0])
+        scale = depths, _n_kin(base, kin, usage)
         ground = Ground(
             base,
             usage,
@@ -131,8 +138,8 @@ class Ground:
             groups,
             shares,
             kin,
-            [of_rows(each, wanted) for each, wanted in zip(tables, touched, strict=True)],
-            [of_rows(each, ~wanted) for each, wanted in zip(tables, touched, strict=True)],
+            of_kin,
+            others,
             Measures(*scale),
             Measures(*scale) if table.folds else None,
             np.array([[part.bytes for part in each.slices] for each in tables], np.float64),
@@ -356,13 +363,3 @@ def _n_kin(base: Vocabulary, kin: frozenset[bytes], usage: Usage | None) -> NDAr
         before[:] = related.sum()
         before[related.size - usage.taken.size : -1] -= np.cumsum(related[usage.taken])[::-1]
     return before
-
-
-def _depths(base: Vocabulary, usage: Usage | None) -> NDArray[np.int64]:
-    """Return how far down the base each number of its tokens goes, int64[n + 1]: over ranks, or over the uses it takes in."""
-    depths = np.arange(len(base.tokens) + 1)
-    if usage is not None:
-        lowest = len(base.tokens) - usage.taken.size
-        depths[:lowest] -= usage.costs.sum()
-        depths[lowest:-1] -= np.cumsum(usage.costs)[::-1]
-    return depths
