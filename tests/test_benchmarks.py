@@ -14,10 +14,12 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from benchmarks import data, growth, merges, plot, tables
 from benchmarks.contests import Contest, Contestant
+from benchmarks.deal_sources import deal
 from benchmarks.run import Result, compare, differences, run
 from tokkit import learn as learn_module
 from tokkit.counts import count_texts
@@ -290,3 +292,39 @@ def test_growth_is_drawn():
     drawn = plot.growth_svg(rows)
     assert drawn.startswith("<svg")
     assert "count: CPU seconds" in drawn
+
+
+def test_a_source_is_dealt_to_one_side_only_and_nothing_is_lost(tmp_path):
+    sources = [f"owner/name-{number}" for number in range(24)]
+    written = []
+    for name in ("en-web", "zh-Hant-law", "ru-web"):
+        lines = [
+            json.dumps({"text": f"{name} {source} {version} 中", "source": f"{source}@{version}"}, ensure_ascii=False)
+            for source in sources
+            for version in (1, 2)
+        ]
+        with pa.CompressedOutputStream(tmp_path / f"{name}.jsonl.zst", "zstd") as file:
+            file.write("\n".join(lines).encode())
+        written += [json.loads(line)["text"] for line in lines if not name.startswith("ru")]
+    sides = {}
+    for salt in ("", "b"):
+        out = tmp_path / f"dealt{salt}"
+        sizes = deal(tmp_path, out, salt)
+        dealt = {path: path.read_text("utf-8").splitlines() for path in sorted(out.glob("*/*.jsonl"))}
+        assert sorted(json.loads(line)["text"] for lines in dealt.values() for line in lines) == sorted(written)
+        by_side = {
+            side: {
+                json.loads(line)["source"]
+                for path, lines in dealt.items()
+                if path.parent.name == side
+                for line in lines
+            }
+            for side in ("learn", "measure")
+        }
+        assert by_side["learn"].isdisjoint(by_side["measure"])
+        assert {(side, language) for side, language in sizes} == {
+            (side, language) for side in by_side for language in ("en", "zh-Hant")
+        }
+        assert sum(sum(each.values()) for each in sizes.values()) == sum(len(text.encode()) for text in written)
+        sides[salt] = by_side["measure"]
+    assert sides[""] != sides["b"]
