@@ -20,14 +20,22 @@ ROOT = Path(__file__).parents[1]
 # with the reference elsewhere is only run here; an index out of bounds raises IndexError.
 SCRIPT = r"""
 import random
+import shutil
+import tempfile
+from pathlib import Path
 import numpy as np
 from tests.hostile import HOSTILE
 from tokkit import learn as learn_module
-from tokkit.counts import combine, count_texts, reweight
+from tokkit.audit import audit
+from tokkit.audit_documents import Text
+from tokkit.corpus import find
+from tokkit.counts import combine, count, count_texts, reweight
 from tokkit.counts_table import Counter, merged_rows, slices_of, summed, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.kernels import train
 from tokkit.learn import Veto, learn
+from tokkit.plan_learn import Encoded, learn_below
+from tokkit.plan_rows import added_up
 from tokkit.pretokenize import _KERNELS, PATTERNS, split_bytes
 from tokkit.vocabulary import Vocabulary
 
@@ -81,6 +89,18 @@ pieces = [data[:length] for length in (0, 1, 2, 7, 8, 9, 95, 96, 97, 500, 5000)]
 for shortcut in (True, False):
     for piece, ids in zip(pieces, encode_pieces(vocabulary, pieces, shortcut=shortcut), strict=True):
         assert b"".join(vocabulary.tokens[each] for each in ids) == piece
+
+folder = Path(tempfile.mkdtemp())
+for number, text in enumerate(texts):
+    (folder / f"{number}.txt").write_bytes(text.encode())
+files = find([str(folder)])
+audited = audit(vocabulary, count(files).table, text=Text(files))
+assert any(use.documents[0] for use in audited.tokens)
+shutil.rmtree(folder)
+
+rows = added_up(both)
+start = Vocabulary("start", pattern, vocabulary.tokens[:300])
+assert learn_below(vocabulary, Encoded.of(vocabulary, rows), 300, start, 9, None, 2) == learn(rows, start, 9).tokens
 print("bounds hold")
 """
 
