@@ -237,9 +237,14 @@ def arithmetic_of(vocabulary: Vocabulary | ForeignVocabulary) -> str:
         for segment in vocabulary.segments:
             named[segment.name] = named.get(segment.name, 0) + len(segment)
         named["holes"] = size - sum(named.values())
-    summands = " + ".join(f"{number:,} {name}" for name, number in named.items() if number)
+    summands = " + ".join(f"{number:,} {_counted(name, number)}" for name, number in named.items() if number)
     factor = next((factor for factor in FACTORS if size % factor == 0), None)
     return f"{summands} = {size:,}" + (f" = {size // factor:,} x {factor}" if factor else "")
+
+
+def _counted(segment: str, number: int) -> str:
+    """Return the name of a segment after a number: those of single ids in the plural, where it has several."""
+    return f"{segment}s" if number > 1 and segment in ("bridge", "special", "spare") else segment
 
 
 def profile(vocabulary: Vocabulary | ForeignVocabulary) -> Profile:
