@@ -114,6 +114,8 @@ h2,h3,section>p{break-after:avoid;break-inside:avoid}
 nav{display:none}
 tr,.cut,.tiles div{break-inside:avoid}
 .scroll{overflow:visible}
+tbody th{position:static}
+.charts{grid-template-columns:1fr 1fr}
 .tokens bdi{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 thead{display:table-header-group}
 }
