@@ -198,6 +198,16 @@ def test_a_plan_is_made_the_same_twice(base, table, found):
     assert again == found
 
 
+@pytest.mark.parametrize("size", [256, 300, 450])
+def test_a_size_far_below_the_ladder_has_its_plan(base, table, size):
+    """All prefixes that are spread over the ladder are too large for it, the seed as well."""
+    small = plan(base, table, size, ladder=(1_500,))
+    assert small.best.prefix + small.best.learned == size
+    assert small.best.exact
+    rate = bytes_per_token(base, table, small.best.prefix, small.best.learned)
+    assert small.best.bytes_per_token == pytest.approx(rate, rel=1e-12)
+
+
 def test_what_cannot_be_is_refused(base, table):
     with pytest.raises(SizeError, match=r"300 - 100 spares = 200, and 256 are single bytes"):
         plan(base, table, 300, spares=100)

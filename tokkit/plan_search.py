@@ -44,7 +44,10 @@ def rounds(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: in
     Evenly spread first; then around the best split, and for each size of the ladder where what is filled in is lowest; lower,
     where a size is best at the lowest that has as many learned tokens as it asks for.
     """
-    first = _first_cuts(min(len(ground.base.tokens), max(room, *ladder, 0)), seed)
+    n_base = len(ground.base.tokens)
+    first = _first_cuts(min(n_base, max(room, *ladder, 0)), seed)
+    if first[0] > room:  # all are the ladder's
+        first = sorted({*_first_cuts(min(n_base, room), seed), *first})
     spread = []
     for below, cut in zip([first[0], *first[:-1]], first, strict=True):
         wanted = [max(0, room - below)]
