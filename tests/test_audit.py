@@ -25,7 +25,8 @@ from tokkit.encode import encode_bytes, merge_parts
 from tokkit.errors import InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.formats import sentencepiece, tiktoken
-from tokkit.learn import learn, parse_veto
+from tokkit.learn import learn
+from tokkit.learn_veto import parse_veto
 from tokkit.pretokenize import PATTERNS, split_bytes
 from tokkit.vocabulary import Segment, Vocabulary
 

@@ -18,7 +18,8 @@ from tokkit.encode import tokens_per_pretoken
 from tokkit.errors import InputError, LawError, MismatchError, SizeError
 from tokkit.formats import tiktoken
 from tokkit.laws import check
-from tokkit.learn import Veto, learn
+from tokkit.learn import learn
+from tokkit.learn_veto import Veto
 from tokkit.merge import TokenSource, merge, vocabulary_source, word_list_source
 from tokkit.vocabulary import Vocabulary
 

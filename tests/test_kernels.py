@@ -33,7 +33,8 @@ from tokkit.counts import combine, count, count_texts, reweight
 from tokkit.counts_table import Counter, merged_rows, slices_of, summed, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.kernels import train
-from tokkit.learn import Veto, learn
+from tokkit.learn import learn
+from tokkit.learn_veto import Veto
 from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_rows import added_up
 from tokkit.pretokenize import _KERNELS, PATTERNS, split_bytes

@@ -24,7 +24,8 @@ from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotEnoughDataError
 from tokkit.kernels import allowed as allowed_kernels
 from tokkit.kernels import train as kernels
-from tokkit.learn import Veto, learn, parse_veto
+from tokkit.learn import learn
+from tokkit.learn_veto import Veto, parse_veto
 from tokkit.unicode import has_script, script_table
 from tokkit.vocabulary import Vocabulary
 

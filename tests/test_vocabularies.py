@@ -16,7 +16,7 @@ import tiktoken
 
 from tokkit.audit_rules import behind_mark
 from tokkit.files import sha256_of
-from tokkit.learn import parse_veto
+from tokkit.learn_veto import parse_veto
 from tokkit.mixture import load_weights
 from tokkit.recipe import load, texts
 from tokkit.usage import is_selection

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tokkit.audit_documents import Text
     from tokkit.counts_table import CountsTable, Slice
-    from tokkit.learn import Veto
+    from tokkit.learn_veto import Veto
     from tokkit.vocabulary import Vocabulary
 
 __all__ = ["KINDS", "Audit", "Finding", "Thresholds", "TokenUse", "audit", "veto_lines"]

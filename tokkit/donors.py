@@ -28,7 +28,8 @@ from tokkit.bridges import atoms_of, plan
 from tokkit.counts_table import merged_rows
 from tokkit.encode import encode_arrays, flatten, merge_parts
 from tokkit.errors import InputError, SizeError
-from tokkit.learn import Veto, learn
+from tokkit.learn import learn
+from tokkit.learn_veto import Veto
 from tokkit.merge import check_sources, require_reachable, split_by_pattern
 from tokkit.vocabulary import Segment, Vocabulary
 

@@ -16,7 +16,8 @@ from tokkit.counts import combine, reweight, slice_weights
 from tokkit.formats import huggingface
 from tokkit.formats.tokens import tokens_bytes
 from tokkit.laws import Finding, check
-from tokkit.learn import Veto, learn, parse_veto
+from tokkit.learn import learn
+from tokkit.learn_veto import Veto, parse_veto
 from tokkit.merge import TokenSource, merge
 from tokkit.recipe import portable, texts
 from tokkit.recipe_cache import (

@@ -80,7 +80,7 @@ def run(
     from tokkit.counts import slice_weights
     from tokkit.files import write_atomically
     from tokkit.foreign import ForeignVocabulary
-    from tokkit.learn import parse_veto
+    from tokkit.learn_veto import parse_veto
     from tokkit.render import audit as rendering
     from tokkit.render.progress import progress
 

@@ -48,8 +48,9 @@ def run(
     """
     from tokkit.counts import combine, load
     from tokkit.formats.tokens import save
-    from tokkit.learn import learn, parse_veto
+    from tokkit.learn import learn
     from tokkit.learn_memory import require_memory
+    from tokkit.learn_veto import parse_veto
     from tokkit.lexicon import table_of_lexicon
     from tokkit.render import summary
     from tokkit.render.progress import progress
