@@ -180,7 +180,7 @@ def _tree(tokens: Sequence[bytes], of: NDArray[np.bool_]) -> tuple[NDArray[np.ui
     numbers = np.flatnonzero(of).astype(np.int32)
     if not numbers.size:
         return np.zeros((0, 2), np.uint64), np.full(1, -1, np.int32)
-    data, starts = flatten([tokens[number] for number in numbers])
+    data, starts = flatten([tokens[number] for number in numbers.tolist()])
     n_most = int(np.count_nonzero(data & 0xC0 != 0x80))
     ends = np.full(n_most + 1, -1, np.int32)
     n_nodes = plant(data, starts, numbers, np.zeros((1 << (2 * n_most).bit_length(), 2), np.uint64), ends)
