@@ -204,6 +204,16 @@ def test_another_text_than_was_counted_is_refused(mixed_files, tmp_path):
         audit(vocabulary, table, text=Text(find([str(tmp_path)])))
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_text_that_differs_from_the_first_of_many_blocks_on_is_refused_at_once(mixed_files, tmp_path, jobs):
+    """What is still to be read waits for nobody: an audit that waited for the state of a worker that had stopped never ended."""
+    table = counts.count(find(mixed_files, Labels(domain_field="domain")), Labels(domain_field="domain")).table
+    for number in range(8):
+        (tmp_path / f"{number}.jsonl").write_text('{"text": "xylophone"}\n', "utf-8")
+    with pytest.raises(MismatchError, match=r"\d\.jsonl has pretokens that the counts lack"):
+        audit(with_both_scripts(()), table, text=Text(find([str(tmp_path)]), jobs=jobs))
+
+
 # What is found
 
 

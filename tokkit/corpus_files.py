@@ -133,6 +133,11 @@ def find(
     return tuple(found.values())
 
 
+def stored_bytes(files: Sequence[CorpusFile]) -> int:
+    """Return the stored bytes of all files, 0 where they are not known."""
+    return 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
+
+
 def kind_of(path: str) -> tuple[Kind, str | None]:
     """Return what a path's suffixes say: the kind and the compression.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tokkit
+from tokkit.corpus_files import stored_bytes
 from tokkit.corpus_processes import Worker, workers_on
 from tokkit.counts_file import Contents, is_counts_table, load, save, write
 from tokkit.counts_folds import require_folds, unfolded
@@ -331,7 +332,7 @@ def _workers(
 ) -> Iterator[tuple[list[Worker], Duplicates | None]]:
     """Yield the workers that have counted, and the near-duplicates where they are looked for."""
     require_folds(job.folds)
-    total = _stored(files)
+    total = stored_bytes(files)
     jobs = jobs or _jobs_for(files, job, dedup=dedup)
     passes = 2 if dedup else 1  # of equal weight in what progress says, though the first takes longer
     advance = None if progress is None else lambda done: progress(done, passes * total)
@@ -349,15 +350,10 @@ def _workers(
         yield workers, duplicates
 
 
-def _stored(files: Sequence[CorpusFile]) -> int:
-    """Return the stored bytes of all files, 0 where they are not known."""
-    return 0 if any(file.size is None for file in files) else sum(file.size or 0 for file in files)
-
-
 def _jobs_for(files: Sequence[CorpusFile], job: Job, *, dedup: bool) -> int:
     """Return how many workers the files pay for."""
     cores = os.cpu_count() or 1
-    total = _stored(files)
+    total = stored_bytes(files)
     worth = _BYTES_A_THREAD if job.in_threads else _BYTES_A_PROCESS
     if dedup:
         worth = _BYTES_A_PROCESS // 5  # which takes five times as long
