@@ -101,7 +101,7 @@ shutil.rmtree(folder)
 
 rows = added_up(both)
 start = Vocabulary("start", pattern, vocabulary.tokens[:300])
-assert learn_below(vocabulary, Encoded.of(vocabulary, rows), 300, start, 9, None, 2) == learn(rows, start, 9).tokens
+assert learn_below(vocabulary, Encoded.of(vocabulary, rows), 300, start, 9, None, 2)[0] == learn(rows, start, 9).tokens
 print("bounds hold")
 """
 

@@ -5,11 +5,13 @@ split, where the last slot saves the same on both sides.
 
 What a split comes to is known exactly where it was learned; between those it is filled in (`tokkit.plan_ground`), which is off
 by a hundredth of a per cent or so where learned splits are 20,000 slots apart: `Plan.missed` says how much, at the splits that
-were filled in before they were learned. So a few are learned, evenly spread; then where what is filled in is lowest, until that
-is within 500 slots of a learned one, or better by less than a hundred-thousandth; so for each size of the ladder. The best
-split is the best of those learned. The splits 5,000 slots beside it, the margins and the frontier are filled in where they were
-not learned, and say so. Where any script may be learned, what is filled in lies above the truth, so that more is learned: until a
-worse split is known within 1,000 slots on either side of the best, or until the text cannot tell the neighbours apart.
+were filled in before they were learned. What is filled in says where to learn next, and draws the line between: a few splits are
+learned, evenly spread; then where what is filled in is lowest, until that is within 500 slots of a learned one, or better by
+less than a hundred-thousandth; so for each size of the ladder. Then the splits 5,000 slots beside the best are learned, and
+those that the margins take slots from. So the best split, the seed's, those beside it, both margins of each and the ladder's
+best splits are learned; only the rest of the frontier is filled in, and says so. Where any script may be learned, what is
+filled in lies above the truth, so that more is learned: until a worse split is known within 1,000 slots on either side of the
+best, or until the text cannot tell the neighbours apart.
 
 Measured on the text it was learned from, learning looks better than it is: give held-out counts to measure on. The best is
 chosen on the text that it is measured on; so are its neighbours, and none of them by more than the intervals say.
@@ -32,7 +34,7 @@ from tokkit.counts_folds import Interval, interval_of, unfolded
 from tokkit.curves import LEAST_CUT, is_closed, require_pattern
 from tokkit.errors import InputError, SizeError
 from tokkit.plan_ground import FOLD_STEP, Ground
-from tokkit.plan_search import MOST_LEARNINGS, WINDOW, beside, best_learned, neighbours, rounds
+from tokkit.plan_search import MOST_LEARNINGS, WINDOW, beside, best_learned, neighbours, rounds, window_below
 from tokkit.select import select
 from tokkit.usage import order_by_usage
 
@@ -191,9 +193,8 @@ def plan(
             f"size {size:,} has no room: {n_vocab:,} - {spares:,} spares = {room:,}, and 256 are single bytes",
             "ask for more, or for fewer spares",
         )
-    if b"" not in base.tokens and is_closed(base):
-        ranks = replace(base, special_tokens={}, segments=())
-    else:
+    ranks = replace(base, special_tokens={}, segments=())
+    if b"" in base.tokens or not is_closed(ranks):
         ranks = select(base, base.n_ranks, fill=True).vocabulary
     rooms = {each: each - each % multiple - spares for each in ladder}
     rooms = {each: at for each, at in rooms.items() if at >= LEAST_CUT}
@@ -204,6 +205,8 @@ def plan(
     done = 0
     for asked in rounds(ground, most, room, list(rooms.values()), seed):
         found = []
+        if ground.pieces is not None:
+            ground.pieces.most = max(each.wanted for each in asked)
         with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as threads:
             for learned in threads.map(lambda each: ground.learn_on(each.cut, each.wanted), asked):
                 found.append(learned)
@@ -321,12 +324,12 @@ class _Look:
 
 def _margin(ground: Ground, prefix: int, room: int) -> Margin:
     """Return what the last slots on each side save: the split, less with a window of slots fewer on that side."""
-    back = min(WINDOW, max(prefix - ground.known[0], 1))
+    back = window_below(ground, prefix)
     fewer = min(WINDOW, max(room - prefix, 1))
-    here, without = [prefix], [max(prefix - back, ground.known[0])]
+    here, without = [prefix], [prefix - back]
     base = learned = 0.0
     base_draws = learned_draws = np.empty(0)
-    if prefix > ground.known[0]:
+    if back:
         base = 1e9 * float(ground.rate(without[0], room - back) - ground.rate(prefix, room)) / back
         base_draws = 1e9 * (ground.draws(without, room - back) - ground.draws(here, room))[0, :, 0] / back
     learned = 1e9 * (ground.rate(prefix, room - fewer) - ground.rate(prefix, room)) / fewer

@@ -30,12 +30,13 @@ import numpy as np
 
 from tokkit.counts_folds import DRAWS, folds_apart, times_drawn, unfolded
 from tokkit.curves import LEAST_CUT, curve
+from tokkit.encode import flatten
 from tokkit.errors import InputError
 from tokkit.learn import learn
-from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_lines import Line, Measures
-from tokkit.plan_rows import added_up, kin_of, leads, of_rows, touched_by, with_script
-from tokkit.plan_usage import measured_depths
+from tokkit.plan_pieces import Pieces
+from tokkit.plan_rows import added_up, holds, kin_of, leads, of_rows, touched_by
+from tokkit.plan_usage import kin_before, measured_depths
 from tokkit.select import select
 
 if TYPE_CHECKING:
@@ -86,7 +87,11 @@ class Ground:
         rates: tokens a byte of the mixture and of each language.
         folds: tokens of each slice of each fold, slice by slice; None without folds.
         fold_bytes: float64[n_folds, n_slices].
-        encoded: the source as the whole base encodes it, where prefixes of that are learned on.
+        beginnings: bool[2**16], the first two bytes that learned tokens may have.
+        pieces: what is learned from and measured, where prefixes of a closed base are learned on.
+        kin_bytes: int64[n_folds, n_slices], the bytes of the touched rows, there.
+        kin_ranks: int64[n_kin], the ranks of the kin, there.
+        kin_merges: int64[n_folds, n_slices, n_kin + 1], the merges by those below each, there.
         misses: for each number learned on between two others, the share by which its rate was filled in too high before.
     """
 
@@ -103,7 +108,11 @@ class Ground:
     rates: Measures
     folds: Measures | None
     fold_bytes: NDArray[np.float64]
-    encoded: Encoded | None = None
+    beginnings: NDArray[np.bool_]
+    pieces: Pieces | None = None
+    kin_bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0), np.int64))
+    kin_ranks: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    kin_merges: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0, 0), np.int64))
     misses: dict[int, float] = field(default_factory=dict)
 
     @staticmethod
@@ -128,11 +137,11 @@ class Ground:
         if usage is not None:
             related = np.array([token in kin for token in base.tokens])
             depths = measured_depths(base, usage, related, of_kin, others, shares[0])
-        scale = depths, _n_kin(base, kin, usage)
+        scale = depths, kin_before(base, kin, usage)
         ground = Ground(
             base,
             usage,
-            added_up(source if script is None else of_rows(source, with_script(source, script))),
+            added_up(of_rows(source, touched_by(source, beginnings))),
             script,
             min_count,
             groups,
@@ -143,13 +152,32 @@ class Ground:
             Measures(*scale),
             Measures(*scale) if table.folds else None,
             np.array([[part.bytes for part in each.slices] for each in tables], np.float64),
+            beginnings,
         )
         if usage is None and all(len(token) == 1 for token in base.tokens[:LEAST_CUT]):
-            ground.encoded = Encoded.of(base, ground.source)
+            ground._cut_into_pieces()
+            return ground
         steps = sorted({*range(LEAST_CUT, base.n_ranks, _USAGE_STEP), base.n_ranks}) if usage else []
         for each in [usage.vocabulary(cut) for cut in steps] if usage else [base]:
             ground._add_alone(ground._measured_alone(each))
         return ground
+
+    def _cut_into_pieces(self) -> None:
+        """Measure every prefix of a closed base, and cut what is learned from and measured into pieces."""
+        related = np.array([token in self.kin for token in self.base.tokens])
+        curves = [curve(self.base, each) for each in self.touched]
+        self.kin_bytes = np.stack([each.n_bytes for each in curves])
+        self.kin_ranks = np.flatnonzero(related)
+        before = np.zeros((*self.kin_bytes.shape, 1), np.int64)
+        of_kin = np.stack([each.merges[:, self.kin_ranks] for each in curves])
+        self.kin_merges = np.concatenate([before, np.cumsum(of_kin, axis=2)], axis=2)
+        for each in curves:
+            each.merges[:, related] = 0
+        others = (curve(self.base, each) for each in self.others)
+        measured = ((other.n_bytes, other.merges + each.merges) for each, other in zip(curves, others, strict=True))
+        self._add_alone(_lines(measured, 0, np.arange(related.size + 1), self.shares))
+        alone = ~related & ~holds(*flatten(self.base.tokens), self.beginnings)
+        self.pieces = Pieces.of(self.base, self.source, self.touched, alone, self.script, self.min_count, FOLD_STEP)
 
     @property
     def known(self) -> list[int]:
@@ -172,7 +200,7 @@ class Ground:
         """Return so many tokens of the base as a vocabulary."""
         if self.usage is not None:
             return self.usage.vocabulary(cut)
-        if self.encoded is not None:  # the base is closed: so is its prefix
+        if self.pieces is not None:  # the base is closed: so is its prefix
             return replace(self.base, name=f"{self.base.name}-{cut}", tokens=self.base.tokens[:cut], segments=())
         return select(self.base, cut).vocabulary
 
@@ -182,13 +210,10 @@ class Ground:
         What is known stays as it is until `add`, so that several threads may learn at a time.
         """
         start = whole = self.start(cut)
+        if self.pieces is not None:
+            return self._learn_in_pieces(self.pieces, start, max(wanted, 0))
         if wanted > 0:
-            if self.encoded is not None:
-                tokens = learn_below(self.base, self.encoded, cut, start, wanted, self.script, self.min_count)
-            else:
-                tokens = learn(
-                    self.source, start, wanted, script=self.script, min_count=self.min_count, exact=False
-                ).tokens
+            tokens = learn(self.source, start, wanted, script=self.script, min_count=self.min_count, exact=False).tokens
             whole = replace(start, tokens=start.tokens + tokens, segments=())
         related = np.array([token in self.kin for token in start.tokens] + [True] * (len(whole.tokens) - cut))
         lines = _lines(
@@ -196,6 +221,20 @@ class Ground:
         )
         alone = None if self.usage is None else self._measured_alone(start)
         return Learned(cut, lines, alone, len(whole.tokens) - cut < wanted)
+
+    def _learn_in_pieces(self, pieces: Pieces, start: Vocabulary, wanted: int) -> Learned:
+        cut = len(start.tokens)
+        made = pieces.learn(cut, start, wanted)
+        n_learned = made.of_slices.shape[1]
+        bytes_left = self.kin_bytes - self.kin_merges[:, :, np.searchsorted(self.kin_ranks, cut)]
+        whole = _less(bytes_left.sum(axis=0), made.of_slices)
+        apart = _less(bytes_left.ravel(), made.of_groups)
+        steps = np.append(np.arange(apart.shape[1] - 1) * FOLD_STEP, n_learned)
+        lines = (
+            Line(np.arange(n_learned + 1), self.shares @ whole),
+            Line(steps, apart.astype(np.float64)),
+        )
+        return Learned(cut, lines, None, n_learned < wanted)
 
     def add(self, found: Sequence[Learned], rooms: Sequence[int] = ()) -> None:
         """Add what was learned; where it was filled in before, with the learned tokens of its room, note how wrong."""
@@ -341,6 +380,11 @@ def _lines(
     return Line(at, shares @ whole), Line(at[some], np.concatenate(apart).astype(np.float64))
 
 
+def _less(n_bytes: NDArray[np.int64], merges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return int64[n_rows, n + 1]: bytes less the first none, one, two ... of n columns of merges."""
+    return n_bytes[:, None] - np.cumsum(np.pad(merges, ((0, 0), (1, 0))), axis=1)
+
+
 def _tokens_at(
     n_bytes: NDArray[np.int64], merges: NDArray[np.int64], first: int, steps: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -351,15 +395,3 @@ def _tokens_at(
         np.cumsum(np.add.reduceat(merges[:, first:], steps[:-1], axis=1), axis=1, out=tokens[:, 1:])
         np.subtract(tokens[:, :1], tokens[:, 1:], out=tokens[:, 1:])
     return tokens
-
-
-def _n_kin(base: Vocabulary, kin: frozenset[bytes], usage: Usage | None) -> NDArray[np.int64]:
-    """Return how many of each number of the base's tokens are of `kin`, int64[n + 1]."""
-    related = np.array([token in kin for token in base.tokens])
-    before = np.zeros(related.size + 1, np.int64)
-    if usage is None:
-        np.cumsum(related, out=before[1:])
-    else:
-        before[:] = related.sum()
-        before[related.size - usage.taken.size : -1] -= np.cumsum(related[usage.taken])[::-1]
-    return before

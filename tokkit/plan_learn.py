@@ -55,8 +55,10 @@ class Encoded:
 
 def learn_below(
     base: Vocabulary, encoded: Encoded, cut: int, start: Vocabulary, size: int, script: str | None, min_count: int
-) -> tuple[bytes, ...]:
+) -> tuple[tuple[bytes, ...], NDArray[np.int64]]:
     """Return what `tokkit.learn.learn` learns on the ranks of a closed base below a cut, or as many as the counts support.
+
+    With the tokens comes int64[n, 4]: the two ids that each was made of, its count, and in how many pretokens.
 
     Args:
         base: the base, all of it.
@@ -67,16 +69,22 @@ def learn_below(
         script: as for `learn`.
         min_count: as for `learn`.
     """
-    return learn_from_records(_records(base, encoded, cut), start, size, script=script, min_count=min_count)[0]
+    return learn_from_records(_records(base, encoded, cut), start, size, script=script, min_count=min_count)
 
 
 def _records(base: Vocabulary, encoded: Encoded, cut: int) -> NDArray[np.int32]:
     """Return the pretokens as records (`tokkit.kernels.records`) of tokens below a cut."""
-    starts = np.empty(len(base.tokens) + 1, np.int64)
-    expanded = np.empty(sum(map(len, base.tokens)), np.int32)
-    expand_tokens(merge_parts(base), cut, starts, expanded)
+    starts, expanded = expanded_below(base, cut)
     n_symbols = int(np.bincount(encoded.ids, minlength=len(base.tokens)) @ np.diff(starts))
     # As many records as there may be: what is not written to takes no memory.
     records = np.empty(n_symbols + HEADER * encoded.counts.size, np.int32)
     used = fill_expanded(encoded.ids, encoded.starts, encoded.counts, starts, expanded, records)
     return require_fitting(records[:used])
+
+
+def expanded_below(base: Vocabulary, cut: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return what each token is made of below a cut, all in a row, and where each begins (`expand_tokens`)."""
+    starts = np.empty(len(base.tokens) + 1, np.int64)
+    expanded = np.empty(sum(map(len, base.tokens)), np.int32)
+    expand_tokens(merge_parts(base), cut, starts, expanded)
+    return starts, expanded

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.counts_table import Slice, SliceCounts, gathered, merged_rows, table_of
-from tokkit.kernels.scripts import count_members
 from tokkit.unicode import scripts_table
 
 if TYPE_CHECKING:
@@ -53,18 +52,16 @@ def leads(script: str) -> NDArray[np.bool_]:
 
 def touched_by(table: CountsTable, leads: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell for each row whether learned tokens may be in it: whether it has two bytes that one may begin with."""
-    pairs = table.data.astype(np.uint16) << 8
-    pairs[:-1] |= table.data[1:]
+    return holds(table.data, table.starts, leads)
+
+
+def holds(data: NDArray[np.uint8], starts: NDArray[np.int64], leads: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell for each string whether it has two bytes that `leads` has, the second of which may be that of the next string."""
+    pairs = data.astype(np.uint16) << 8
+    pairs[:-1] |= data[1:]
     found = np.zeros(pairs.size + 1, np.int64)
     np.cumsum(leads[pairs], out=found[1:])
-    return found[table.starts[1:]] > found[table.starts[:-1]]
-
-
-def with_script(table: CountsTable, script: str) -> NDArray[np.bool_]:
-    """Tell for each row whether it holds a character of a script: the others teach nothing, and cost time."""
-    found = np.empty(len(table), np.int32)
-    count_members(table.data, table.starts, scripts_table(script.split(",")), found)
-    return found > 0
+    return found[starts[1:]] > found[starts[:-1]]
 
 
 def of_rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:

@@ -25,7 +25,7 @@ _NEAR = 500  # a split this near to one that was learned is not learned again
 _ENOUGH = 1e-5  # a share of tokens that is not worth another learning
 _REFINEMENTS = 8
 _RUNG_REFINEMENTS = 3
-MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 6
+MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 8
 _LEAST_PART = 2  # of a size of the ladder, the base is one part of so many at least, unless that turns out to be best
 
 
@@ -61,9 +61,24 @@ def rounds(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: in
         found = [] if wanted_cut is None else [Learning(wanted_cut, _asked(ground, wanted_cut, room), room)]
         rungs = (_next_rung(ground, each, last=number >= _RUNG_REFINEMENTS) for each in ladder)
         found += [each for each in rungs if each is not None]
+        found = found or _around(ground, most, room, seed)
         if not found:
             return
         yield _without_neighbours(found)
+
+
+def _around(ground: Ground, most: int, room: int, seed: int) -> list[Learning]:
+    """Return what is still to be learned around the best split and the seed's: what being wrong costs, and the margins."""
+    best = best_learned(ground, room)
+    wanted = [Learning(cut, room - cut, room) for cut in beside(ground, best, most)]
+    backs = [(split, window_below(ground, split)) for split in {best, seed} & {*ground.learned_for(room)}]
+    wanted += [Learning(split - back, room - split, room - back) for split, back in backs if back]
+    return [each for each in wanted if each.cut not in ground.learned_for(each.room)]
+
+
+def window_below(ground: Ground, split: int) -> int:
+    """Return by how many tokens of the base fewer the margin at a split is taken on that side; 0 where there are none."""
+    return min(WINDOW, split - ground.known[0])
 
 
 def _next_rung(ground: Ground, room: int, *, last: bool) -> Learning | None:

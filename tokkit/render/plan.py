@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from tokkit.plan import Margin, Plan, Split
 
 
-_STEP = 10_000  # of what is filled in, for eyes; all of it is in the JSON document
-
-
 def show(plan: Plan) -> None:
     """Write the plan to stdout for eyes."""
     data.text("".join(f"{line}\n" for line in _head(plan)) + "\n")
@@ -31,9 +28,9 @@ def show(plan: Plan) -> None:
             for each in plan.wrong
         ]
         table.show(("slots", "bytes/token", *_change_columns(sure=sure)), rows)
-    data.text("\nthe frontier of this size (* learned; the others are filled in between those)\n")
-    shown = [each for each in plan.frontier if each.exact or each.prefix % _STEP == 0]
-    rows = [[*_sizes(each), _ratio(each), *_changes(each, sure=sure)] for each in shown]
+    data.text("\nthe frontier of this size, where it was learned\n")
+    shown = [each for each in plan.frontier if each.exact]
+    rows = [[f"{each.prefix:,}", f"{each.learned:,}", _ratio(each), *_changes(each, sure=sure)] for each in shown]
     table.show(("base", "learned", "bytes/token", *_change_columns(sure=sure)), rows, left=0)
     if plan.ladder:
         data.text("\nthe best split of other sizes (* learned)\n")
