@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tokkit.counts import CountsTable
-    from tokkit.counts_table import Counter as TokkitCounter
+    from tokkit.counts_counter import Counter as TokkitCounter
 
 
 def tokkit(job: Job) -> Ready:

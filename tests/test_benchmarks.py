@@ -23,7 +23,7 @@ from benchmarks.deal_sources import deal
 from benchmarks.run import Result, compare, differences, run
 from tokkit import learn as learn_module
 from tokkit.counts import count_texts
-from tokkit.counts_table import Counter
+from tokkit.counts_counter import Counter
 from tokkit.encode import encode_bytes, merge_table
 from tokkit.kernels import merging
 from tokkit.kernels import table as table_kernels
@@ -152,7 +152,7 @@ def test_counting_moves_and_probes_no_more_than_it_did(monkeypatch):
 def home_of(slot, n_slots) -> int:
     first, rest = slot[table_kernels.FIRST], slot[table_kernels.REST]
     value = first if rest >= table_kernels.LONG else table_kernels.hash_short(first, rest)
-    return int(value >> table_kernels.slot_shift(n_slots))
+    return int(table_kernels.home_slot(np.uint64(value), n_slots))
 
 
 @pytest.mark.parametrize("n_bytes", [1_000, 4_000])

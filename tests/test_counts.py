@@ -15,7 +15,7 @@ import sys
 import threading
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tests.hostile import HOSTILE
-from tokkit import reference
+from tokkit import counts_counter, reference
 from tokkit.corpus import Labels, batches, find
 from tokkit.counts import (
     CountsTable,
@@ -39,21 +39,17 @@ from tokkit.counts import (
     save,
     slice_weights,
 )
+from tokkit.counts_counter import Counter, Counters, count_batch, slices_of
 from tokkit.counts_file import corpus_files
-from tokkit.counts_table import (
-    Counter,
-    Counters,
-    SliceCounts,
-    count_batch,
-    merged_rows,
-    slices_of,
-    summed,
-    table_of,
-)
 from tokkit.counts_table import Rows as SortedRows
+from tokkit.counts_table import SliceCounts, merged_rows, summed, table_of
 from tokkit.encode import flatten
 from tokkit.errors import CorpusError, FormatError, InputError, MismatchError, TokkitError
+from tokkit.kernels import table as table_kernels
 from tokkit.pretokenize import PATTERNS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SEED = 32_397
 CL100K = PATTERNS["cl100k_base"]
@@ -413,6 +409,89 @@ def test_every_array_grows_when_it_must() -> None:
         counted.count(np.frombuffer(data, np.uint8), np.array([0, len(data)]), pattern, continues=False)
     expected = reference.count(texts, pattern)
     assert_same_rows(rows_of(table_of(slices_of({("x", "y"): counted}), pattern, {})), {("x", "y"): expected})
+
+
+def counted_in(counter: Counter, texts: list[str]) -> CountsTable:
+    for text in texts:
+        data = text.encode()
+        counter.count(np.frombuffer(data, np.uint8), np.array([0, len(data)]), CL100K, continues=False)
+    return table_of(slices_of({("x", "y"): counter}), CL100K, {})
+
+
+@pytest.mark.parametrize("aside", [0, 1, 8, 1 << 10])
+def test_a_large_table_grows_where_it_lies(monkeypatch, aside) -> None:
+    """Whether the slots that are set aside are enough or not, and with what nobody reserved too."""
+    rng = random.Random(SEED)
+    texts = ["".join(rng.choices(WORDS + list("abcdefgh"), k=40)) for _ in range(200)]
+    expected = {("x", "y"): reference.count(texts, CL100K)}
+    monkeypatch.setattr(counts_counter, "_LARGE", 256)
+    monkeypatch.setattr(counts_counter, "_ASIDE", aside)
+    counter = Counter(np.zeros((8, 4), np.uint64), np.empty(1, np.uint8))
+    assert_same_rows(rows_of(counted_in(counter, texts)), expected)
+    assert counter.reserved is not None
+    assert counter.reserved.shape[0] > counter.slots.shape[0] > 8
+    assert np.shares_memory(counter.reserved, counter.slots)
+    counter.empty()
+    assert counter.reserved is None
+
+
+def test_counting_goes_on_where_nothing_can_be_reserved(monkeypatch) -> None:
+    rng = random.Random(SEED)
+    texts = ["".join(rng.choices(WORDS + list("abcdefgh"), k=40)) for _ in range(200)]
+    expected = {("x", "y"): reference.count(texts, CL100K)}
+    monkeypatch.setattr(counts_counter, "_LARGE", 0)
+    monkeypatch.setattr(counts_counter, "_RESERVED", 1 << 42)
+    counter = tiny_counter()
+    assert_same_rows(rows_of(counted_in(counter, texts)), expected)
+    assert counter.reserved is not None
+    assert counter.reserved.shape == counter.slots.shape
+
+
+def slots_with(hashes: list[int], n_slots: int) -> NDArray[np.uint64]:
+    """A table of long pretokens, as many as there are hashes, numbered by their places in the arena."""
+    slots = np.zeros((n_slots, 4), np.uint64)
+    for place, value in enumerate(hashes):
+        slot = (value >> 32) * n_slots >> 32
+        while slots[slot, table_kernels.REST]:
+            slot = (slot + 1) % n_slots
+        slots[slot] = value, int(table_kernels.LONG) | place, place + 1, place + 2
+    return slots
+
+
+TOP = (1 << 64) - 1
+
+
+@settings(derandomize=True, deadline=None, max_examples=400)
+@given(
+    hashes=st.lists(st.integers(0, TOP) | st.sampled_from([0, 1, 1 << 60, TOP >> 1, TOP - 1, TOP]), max_size=60),
+    factor=st.floats(1.01, 3),
+    n_aside=st.integers(0, 70),
+)
+def test_a_table_that_grows_in_place_keeps_every_pretoken_in_reach(hashes, factor, n_aside) -> None:
+    """Hashes all alike too, of which a run is as long as the table; then not enough is set aside, and it says so."""
+    n_old = len(hashes) * 8 // 5 + 1
+    slots = np.zeros((max(n_old + 1, int(factor * n_old)), 4), np.uint64)
+    slots[:n_old] = slots_with(hashes, n_old)
+    aside = np.zeros((n_aside, 4), np.uint64)
+    wanted = {(value, place) for place, value in enumerate(hashes)}
+
+    done = table_kernels.spread_slots(slots, n_old, aside)
+
+    if not done:
+        kept = np.concatenate([slots, aside])
+        slots = np.zeros_like(slots)
+        table_kernels.move_slots(kept, slots)
+    assert done or n_aside < n_old
+    full = slots[slots[:, table_kernels.REST] != 0]
+    assert full.shape[0] == len(wanted)
+    place_mask = np.uint64(int(table_kernels.POSITION))
+    assert {(int(first), int(rest & place_mask)) for first, rest, _, _ in full} == wanted
+    assert all(count == (rest & place_mask) + 1 and seen == count + 1 for _, rest, count, seen in full)
+    n_slots = slots.shape[0]
+    for slot in np.flatnonzero(slots[:, table_kernels.REST]).tolist():
+        home = (int(slots[slot, table_kernels.FIRST]) >> 32) * n_slots >> 32
+        between = range(home, slot if slot >= home else slot + n_slots)
+        assert all(slots[each % n_slots, table_kernels.REST] for each in between), (home, slot)
 
 
 @pytest.mark.parametrize("filling", [b"", b"\0", b"ab"])

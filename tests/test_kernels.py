@@ -25,12 +25,14 @@ import tempfile
 from pathlib import Path
 import numpy as np
 from tests.hostile import HOSTILE
+from tokkit import counts_counter
 from tokkit import learn as learn_module
 from tokkit.audit import audit
 from tokkit.audit_documents import Text
 from tokkit.corpus import find
 from tokkit.counts import combine, count, count_texts, reweight
-from tokkit.counts_table import Counter, merged_rows, slices_of, summed, table_of
+from tokkit.counts_counter import Counter, slices_of
+from tokkit.counts_table import merged_rows, summed, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.kernels import train
 from tokkit.learn import learn
@@ -55,6 +57,7 @@ for pattern in _KERNELS:
         assert b"".join(split_bytes(text.encode(), pattern)) == text.encode()
 
 pattern = PATTERNS["cl100k_base"]
+counts_counter._LARGE = 1 << 10  # more than that grows where it lies
 small = Counter(np.zeros((2, 4), np.uint64), np.empty(1, np.uint8))
 data = "".join(texts).encode()
 bounds = np.cumsum([0, *(len(text.encode()) for text in texts)])

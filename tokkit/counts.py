@@ -13,18 +13,17 @@ import numpy as np
 import tokkit
 from tokkit.corpus_files import stored_bytes
 from tokkit.corpus_processes import Worker, workers_on
+from tokkit.counts_counter import Counter, slices_of
 from tokkit.counts_file import Contents, is_counts_table, load, save, write
 from tokkit.counts_folds import require_folds, unfolded
 from tokkit.counts_processes import Job, count_up_to
 from tokkit.counts_spill import Spill, jobs_within, merged, room_of, scratch_folder, write_merged
 from tokkit.counts_table import (
-    Counter,
     CountsTable,
     Slice,
     added_rows,
     added_up,
     parts_of,
-    slices_of,
     table_of,
 )
 from tokkit.counts_weights import reweight, slice_weights

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from tokkit import corpus
 from tokkit.corpus_blocks import sample_key
+from tokkit.counts_counter import Counters, count_batch, slices_of
 from tokkit.counts_folds import dealt
 from tokkit.counts_spill import Spiller
-from tokkit.counts_table import Counters, Rows, SliceCounts, count_batch, slices_of
+from tokkit.counts_table import Rows, SliceCounts
 from tokkit.dedup import numbered, place_of, without
 from tokkit.language import Labeller
 from tokkit.pretokenize import has_kernel

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.counts_table import Counter, Rows, added_rows, cut_rows, gathered, next_slots, sorted_order
+from tokkit.counts_counter import Counter, next_slots
+from tokkit.counts_table import Rows, added_rows, cut_rows, gathered, sorted_order
 from tokkit.errors import InputError
 from tokkit.kernels.table import DOCUMENTS, REST, most_pretokens
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tokkit.corpus import Documents
-    from tokkit.counts_table import Counters
+    from tokkit.counts_counter import Counters
 
 # What a process takes beside its counters: the interpreter, its libraries and kernels, and the blocks it works on.
 PROCESS_BYTES = 300_000_000

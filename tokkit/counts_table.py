@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tokkit.kernels import sort as sorting
-from tokkit.kernels import table as kernels
-from tokkit.pretokenize import split_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from tokkit.corpus import Documents
 
 
 @dataclass(frozen=True)
@@ -109,81 +105,6 @@ def _total(slices: Sequence[Slice], fold: int | None = None) -> Slice:
     )
 
 
-_LARGE = 1 << 18  # slots, which are 8 MB: below, a table that grows does so fourfold
-
-
-def next_slots(n_slots: int) -> int:
-    """Return the number of slots that a table of `n_slots` grows to."""
-    return (4 if n_slots < _LARGE else 2) * n_slots
-
-
-@dataclass
-class Counter:
-    """A growing table of one slice; see `tokkit.kernels.table` for the arrays."""
-
-    slots: NDArray[np.uint64] = field(default_factory=lambda: np.zeros((1 << 12, 4), np.uint64))
-    arena: NDArray[np.uint8] = field(default_factory=lambda: np.empty(1 << 17, np.uint8))
-    state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
-    documents: int = 0
-    characters: int = 0
-    bytes: int = 0
-    begun: bool = False  # the last document is the one that a batch which continues goes on with
-
-    def make_room(self, length: int) -> None:
-        """Grow what is too small for one more pretoken of `length` bytes.
-
-        Room that nobody has written to yet takes no memory, so the arena, filled in order, grows fourfold, to be copied rarely.
-        """
-        used = int(self.state[1])
-        if used + 8 + length > self.arena.size:
-            self.arena = grown(self.arena, max(4 * self.arena.size, used + 8 + length))
-            return
-        slots = np.zeros((next_slots(self.slots.shape[0]), 4), np.uint64)
-        kernels.move_slots(self.slots, slots)
-        self.slots = slots
-
-    def count(self, data: NDArray[np.uint8], bounds: NDArray[np.int64], pattern: str, *, continues: bool) -> None:
-        """Count the pretokens of documents; `continues`: the first goes on with the last one of the call before."""
-        base = self.documents - continues
-        hashes = np.empty(kernels.AHEAD, np.uint64)
-        for starts, document in split_documents(data, bounds, pattern):
-            done = 0
-            while True:
-                done = kernels.count_pretokens(
-                    data, starts, done, bounds, document, base, hashes, self.slots, self.arena, self.state
-                )
-                if done == starts.size - 1:
-                    break
-                self.make_room(int(starts[done + 1] - starts[done]))
-        self.documents = base + bounds.size - 1
-        self.bytes += int(bounds[-1] - bounds[0])
-
-    def unsorted(self) -> Rows:
-        """Return what was counted, in the order of the slots."""
-        none = np.empty(0, np.int64)
-        n_bytes = kernels.read_slots(self.slots, self.arena, np.empty(0, np.uint8), none, none, none)
-        n_entries = int(self.state[0])
-        data = np.empty(n_bytes + 8, np.uint8)
-        starts, counts, documents = np.empty(n_entries + 1, np.int64), *np.empty((2, n_entries), np.int64)
-        kernels.read_slots(self.slots, self.arena, data, starts, counts, documents)
-        return Rows(data, starts, counts, documents)
-
-    def rows(self) -> Rows:
-        """Return what was counted, sorted by the pretokens' bytes."""
-        rows = self.unsorted()
-        order = sorted_order(rows.data, rows.starts)
-        return Rows(*gathered(rows.data, rows.starts, order), rows.counts[order], rows.documents[order])
-
-    def totals(self, key: tuple[str, str], fold: int | None = None) -> Slice:
-        """Return the totals of the slice."""
-        return Slice(*key, self.documents, self.characters, self.bytes, fold)
-
-    def empty(self) -> None:
-        """Forget the pretokens, and nothing else."""
-        fresh = Counter()
-        self.slots, self.arena, self.state = fresh.slots, fresh.arena, fresh.state
-
-
 @dataclass(frozen=True)
 class Rows:
     """Distinct pretokens sorted by their bytes, with counts and documents; the arrays as in `CountsTable`."""
@@ -258,41 +179,12 @@ def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
     return out
 
 
-Counters = dict[tuple[str, str], Counter]
-
-
-def count_batch(counters: Counters, batch: Documents, pattern: str) -> None:
-    """Count a batch of documents into the counters of their slices, which are made where they are missing."""
-    if not batch.ids and not batch.continues:  # a text file's first block was skipped: what follows begins a document
-        for key in counters.keys() & set(batch.slices):
-            counters[key].begun = False
-    data = np.frombuffer(batch.text, np.uint8)
-    changes = np.flatnonzero(np.diff(batch.slice_ids)) + 1
-    runs = [0, *changes.tolist(), batch.slice_ids.size]
-    for first, last in pairwise(runs):
-        if first == last:
-            continue
-        key = batch.slices[batch.slice_ids[first]]
-        if key not in counters:
-            counters[key] = Counter()
-        counter = counters[key]
-        continues = batch.continues and first == 0 and counter.begun
-        counter.count(data, batch.starts[first : last + 1], pattern, continues=continues)
-        counter.begun = True
-        counter.characters += int(batch.characters[first:last].sum())
-
-
 @dataclass(frozen=True)
 class SliceCounts:
     """The rows of one slice with its totals."""
 
     totals: Slice
     rows: Rows
-
-
-def slices_of(counters: Counters, fold: int | None = None) -> list[SliceCounts]:
-    """Return what was counted, sorted by slice."""
-    return [SliceCounts(counter.totals(key, fold), counter.rows()) for key, counter in sorted(counters.items())]
 
 
 def table_of(parts: Sequence[SliceCounts], pattern: str, provenance: Mapping[str, Any], folds: int = 0) -> CountsTable:

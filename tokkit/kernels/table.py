@@ -1,15 +1,15 @@
 """Count pretokens in an open-addressing table whose slots hold the pretokens themselves.
 
-`slots: uint64[2**k, 4]` is one record of half a cache line a pretoken, so that most look-ups touch one line of memory:
+`slots: uint64[n, 4]` is one record of half a cache line a pretoken, so that most look-ups touch one line of memory:
 
     FIRST      its first eight bytes, padded with zeros; of a long one (16 bytes or more) its hash
     REST       its other bytes, and its length in the highest byte; of a long one LONG and where it lies in the arena
     COUNT      how often it was counted
     DOCUMENTS  the last document that it was seen in << 32 | in how many documents it was
 
-REST is 0 in an empty slot only. A slot's number begins with the highest bits of the hash: a table that grows is then read
-and written in one direction. `arena: uint8[...]` holds the long ones, each after a word with its length. `state: int64[2]`
-is the number of pretokens and of the bytes used in the arena.
+REST is 0 in an empty slot only. A pretoken's home is at its hash as a fraction of all hashes: in a table that grows all keep
+their order, so that it grows where it lies, in one direction. `arena: uint8[...]` holds the long ones, each after a word with
+its length. `state: int64[2]` is the number of pretokens and of the bytes used in the arena.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
-from tokkit.kernels.memory import load_word, prefetch, store_word, trailing_zeros
+from tokkit.kernels.memory import load_word, prefetch, store_word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +28,7 @@ FIRST = 0
 REST = 1
 COUNT = 2
 DOCUMENTS = 3
+HOME = 2  # of what is looked up ahead: the slot where the look-up begins
 
 SHORT = 15  # bytes that a slot holds
 LARGE = 1 << 14  # slots, which is half of what a core's own cache holds
@@ -94,15 +95,6 @@ def read_short(data: NDArray[np.uint8], start: int, stop: int) -> tuple[np.uint6
 
 
 @inlined
-def hash_pretoken(data: NDArray[np.uint8], start: int, stop: int) -> np.uint64:
-    """Return the hash of a pretoken."""
-    if stop - start > SHORT:
-        return hash_long(data, start, stop)
-    first, rest = read_short(data, start, stop)
-    return hash_short(first, rest)
-
-
-@inlined
 def equals_long(data: NDArray[np.uint8], start: int, length: int, arena: NDArray[np.uint8], position: int) -> bool:
     """Tell whether `length` bytes, 16 or more, are those that lie in the arena at `position`."""
     if load_word(arena, position) != np.uint64(length):
@@ -123,9 +115,41 @@ def most_pretokens(n_slots: int) -> int:
 
 
 @inlined
-def slot_shift(n_slots: int) -> np.uint64:
-    """Return how many bits of a hash to drop, so that the others are the number of a slot."""
-    return np.uint64(64 - trailing_zeros(np.uint64(n_slots)))
+def home_slot(value: np.uint64, n_slots: int) -> int:
+    """Return where to look for a hash first: at its fraction of a table with fewer than 2**32 slots."""
+    return np.int64((value >> np.uint64(32)) * np.uint64(n_slots) >> np.uint64(32))
+
+
+@inlined
+def look_ahead(
+    data: NDArray[np.uint8],
+    start: int,
+    stop: int,
+    slots: NDArray[np.uint64],
+    ahead: NDArray[np.uint64],
+    place: int,
+) -> None:
+    """Write to `ahead[place]` what a pretoken is looked up by, and ask for the slot where that begins."""
+    if stop - start > SHORT:
+        first = hash_long(data, start, stop)
+        rest = LONG
+        value = first
+    else:
+        first, rest = read_short(data, start, stop)
+        value = hash_short(first, rest)
+    home = home_slot(value, slots.shape[0])
+    ahead[place, FIRST] = first
+    ahead[place, REST] = rest
+    ahead[place, HOME] = np.uint64(home)
+    prefetch(slots, 4 * home)
+
+
+@inlined
+def hash_slot(slots: NDArray[np.uint64], slot: int) -> np.uint64:
+    """Return the hash of the pretoken in a slot."""
+    first = slots[slot, FIRST]
+    rest = slots[slot, REST]
+    return first if rest >= LONG else hash_short(first, rest)
 
 
 @kernel
@@ -136,7 +160,7 @@ def count_pretokens(
     bounds: NDArray[np.int64],
     document: int,
     document_base: int,
-    hashes: NDArray[np.uint64],
+    ahead: NDArray[np.uint64],
     slots: NDArray[np.uint64],
     arena: NDArray[np.uint8],
     state: NDArray[np.int64],
@@ -146,56 +170,44 @@ def count_pretokens(
     `bounds` are the documents' borders, `document` the one that pretoken `done` lies in or after; documents are numbered from
     `document_base` (below 2**32), and a pretoken counts a document once, when its last document is another.
 
-    The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each. In a
-    large table it misses the cache at the slot and in the arena; so both are asked for some pretokens ahead, with the hashes
-    kept in `hashes: uint64[AHEAD]`, a ring. In a small one that would only cost.
+    The look-up is written out here: as a function it doubles the time, because arrays are passed as ten words each. It misses
+    the cache at the slot and in the arena; so both are asked for some pretokens ahead. What the slot of a pretoken has in FIRST
+    and REST (of a long one without its place), and its home, are kept until then in `ahead: uint64[AHEAD, 3]`, a ring.
     """
     n_slots = slots.shape[0]
-    mask = n_slots - 1
-    shift = slot_shift(n_slots)
     n_pretokens = starts.size - 1
     n_most = most_pretokens(n_slots)
     n_entries = state[0]
     used = state[1]
-    large = n_slots > LARGE
-    if large:
-        for pretoken in range(done, min(done + AHEAD, n_pretokens)):
-            hashes[pretoken % AHEAD] = hash_pretoken(data, starts[pretoken], starts[pretoken + 1])
+    for pretoken in range(done, min(done + AHEAD, n_pretokens)):
+        look_ahead(data, starts[pretoken], starts[pretoken + 1], slots, ahead, pretoken % AHEAD)
     for pretoken in range(done, n_pretokens):
         start = starts[pretoken]
         stop = starts[pretoken + 1]
+        place = pretoken % AHEAD
+        first = ahead[place, FIRST]
+        rest = ahead[place, REST]
+        slot = np.int64(ahead[place, HOME])
+        if pretoken + AHEAD < n_pretokens:
+            look_ahead(data, starts[pretoken + AHEAD], starts[pretoken + AHEAD + 1], slots, ahead, place)
+            nearer = (pretoken + AHEAD // 2) % AHEAD
+            if ahead[nearer, REST] == LONG:
+                near = np.int64(ahead[nearer, HOME])
+                if slots[near, FIRST] == ahead[nearer, FIRST]:
+                    prefetch(arena, np.int64(slots[near, REST] & POSITION))
+        found = slots[slot, REST]
         length = stop - start
-        if large:
-            value = hashes[pretoken % AHEAD]
-            if pretoken + AHEAD < n_pretokens:
-                ahead = hash_pretoken(data, starts[pretoken + AHEAD], starts[pretoken + AHEAD + 1])
-                hashes[pretoken % AHEAD] = ahead
-                prefetch(slots, 4 * np.int64(ahead >> shift))
-                nearer = hashes[(pretoken + AHEAD // 2) % AHEAD]
-                slot = np.int64(nearer >> shift)
-                if slots[slot, FIRST] == nearer:
-                    prefetch(arena, np.int64(slots[slot, REST] & POSITION))
-        if length <= SHORT:
-            first, rest = read_short(data, start, stop)
-            if not large:
-                value = hash_short(first, rest)
-            slot = np.int64(value >> shift)
-            found = slots[slot, REST]
+        if rest != LONG:
             while found != 0 and (found != rest or slots[slot, FIRST] != first):
-                slot = (slot + 1) & mask
+                slot = slot + 1 if slot + 1 < n_slots else 0
                 found = slots[slot, REST]
         else:
-            if not large:
-                value = hash_long(data, start, stop)
-            first = value
-            slot = np.int64(value >> shift)
-            found = slots[slot, REST]
             while found != 0 and not (
                 slots[slot, FIRST] == first
                 and found >= LONG
                 and equals_long(data, start, length, arena, np.int64(found & POSITION))
             ):
-                slot = (slot + 1) & mask
+                slot = slot + 1 if slot + 1 < n_slots else 0
                 found = slots[slot, REST]
             rest = LONG | np.uint64(used)
         while start >= bounds[document + 1]:
@@ -232,21 +244,61 @@ def count_pretokens(
     return done
 
 
+@inlined
+def copy_slot(source: NDArray[np.uint64], slot: int, target: NDArray[np.uint64]) -> None:
+    """Copy a slot to where a look-up of its pretoken ends in another table, which lacks it and has room."""
+    n_slots = target.shape[0]
+    to = home_slot(hash_slot(source, slot), n_slots)
+    while target[to, REST] != 0:
+        to = to + 1 if to + 1 < n_slots else 0
+    for word in range(4):
+        target[to, word] = source[slot, word]
+
+
 @kernel
 def move_slots(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> None:
-    """Move a table to empty slots, of which there are more; from the lowest on, so that neighbours stay neighbours."""
-    mask = new.shape[0] - 1
-    shift = slot_shift(new.shape[0])
-    for i in range(old.shape[0]):
-        rest = old[i, REST]
+    """Copy all slots of a table to another, of which there are enough; from the lowest on, so that neighbours stay neighbours."""
+    for slot in range(old.shape[0]):
+        if old[slot, REST] != 0:
+            copy_slot(old, slot, new)
+
+
+@kernel
+def spread_slots(slots: NDArray[np.uint64], n_old: int, aside: NDArray[np.uint64]) -> bool:
+    """Make a table of the first `n_old` slots one of all `slots`, the others of which are empty.
+
+    From the highest slot on each moves up, or stays: to its home or behind it, which is above all that have not moved yet. Not
+    so near the lowest ones, which may lie further from their homes than these move; they are set `aside`, as many as there is
+    room for, and go last. Where that was not enough this ends with False, each pretoken in one slot of `slots` or `aside`.
+    """
+    n_slots = slots.shape[0]
+    n_aside = min(aside.shape[0], n_old)
+    for slot in range(n_aside):
+        for word in range(4):
+            aside[slot, word] = slots[slot, word]
+        slots[slot, REST] = 0
+    for slot in range(n_old - 1, n_aside - 1, -1):
+        rest = slots[slot, REST]
         if rest == 0:
             continue
-        value = old[i, FIRST] if rest >= LONG else hash_short(old[i, FIRST], rest)
-        slot = np.int64(value >> shift)
-        while new[slot, REST] != 0:
-            slot = (slot + 1) & mask
-        for word in range(4):
-            new[slot, word] = old[i, word]
+        first = slots[slot, FIRST]
+        to = home_slot(first if rest >= LONG else hash_short(first, rest), n_slots)
+        if to < slot:
+            return False
+        slots[slot, REST] = 0
+        while slots[to, REST] != 0:
+            to = to + 1 if to + 1 < n_slots else 0
+        if to < slot and to >= n_aside:
+            slots[slot, REST] = rest
+            return False
+        slots[to, FIRST] = first
+        slots[to, REST] = rest
+        slots[to, COUNT] = slots[slot, COUNT]
+        slots[to, DOCUMENTS] = slots[slot, DOCUMENTS]
+    for slot in range(n_aside):
+        if aside[slot, REST] != 0:
+            copy_slot(aside, slot, slots)
+    return True
 
 
 @kernel
