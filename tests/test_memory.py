@@ -7,7 +7,8 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ import pytest
 
 from tokkit import corpus_blocks, counts_spill, learn_memory
 from tokkit.cli.app import main
-from tokkit.corpus import Labels, find
-from tokkit.corpus_processes import workers_on
+from tokkit.corpus import Labels, blocks, find
+from tokkit.corpus_processes import work_on, workers_on
 from tokkit.counts import count, count_texts, count_to_file, load, save
 from tokkit.counts_spill import jobs_within, scratch_folder
 from tokkit.errors import InputError, TokkitError
@@ -144,6 +145,29 @@ def test_what_a_worker_meets_while_it_answers_is_raised(folder, in_threads):
         assert [next(each) for each in answers] == ["this", "this"]
         with pytest.raises(InputError, match="cannot answer this"):
             next(answers[0])
+
+
+@dataclass(frozen=True)
+class Late(Failing):
+    """A task whose workers begin when the first block has been read."""
+
+    read: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self) -> list[int]:
+        assert self.read.wait(30), "nothing was read before a worker asked for it"
+        return []
+
+
+def test_a_thread_has_its_first_block_before_it_asks(folder, monkeypatch):
+    task = Late(in_threads=True)
+
+    def noted(file):
+        for block in blocks(file):
+            task.read.set()
+            yield block
+
+    monkeypatch.setattr("tokkit.corpus.blocks", noted)
+    assert sum(work_on(find(folder, FIELDS), task, 2)) == 5
 
 
 @pytest.mark.usefixtures("_small")

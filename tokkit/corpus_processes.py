@@ -92,7 +92,7 @@ def workers_on(
     """Read files once for a task, and yield the workers that did, which end with the context; else as `work_on`."""
     if jobs > 1 and task.in_threads:
         with corpus_threads.threads(partial(_work, task=task), jobs) as threads:
-            yield _dealt(files, threads, corpus_threads.wait, advance)
+            yield _dealt(files, threads, corpus_threads.wait, advance, ahead=1)
         return
     if jobs > 1:
         with _processes(task, jobs) as processes:
@@ -183,10 +183,20 @@ def _dealt(
     pipes: Sequence[Any],
     wait_for: Callable[[Sequence[Any]], Sequence[Any]],
     advance: Callable[[int], None] | None,
+    ahead: int = 0,
 ) -> list[Worker]:
-    """Deal the blocks of files out to whoever asks; return the workers when they have finished."""
+    """Deal the blocks of files out to whoever asks; return the workers when they have finished.
+
+    With `ahead`, each gets as many blocks before it asks, and so never waits for one to be read; through a pipe between
+    processes, which holds less than a block, it would be the dealer that waits.
+    """
     dealer = _Dealer(deque(sorted(files, key=lambda file: -(file.size or 1 << 62))))
     asking = list(pipes)
+    unasked = []
+    for pipe in list(pipes) * ahead:
+        if block := dealer.next_block(pipe):
+            _send(pipe, block)
+            unasked.append(pipe)
     while asking:
         ready = wait_for(asking)
         pipe = next(each for each in asking if each in ready)
@@ -197,6 +207,8 @@ def _dealt(
             asking.remove(pipe)
         if advance:
             advance(dealer.position)
+    for pipe in unasked:
+        _receive(pipe)  # it asks after every block, and so once more than it was dealt to
     return [Worker(_receive(pipe), partial(_ask, pipe)) for pipe in pipes]
 
 
