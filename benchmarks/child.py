@@ -10,6 +10,7 @@ import gc
 import hashlib
 import importlib
 import json
+import mmap
 import os
 import resource
 import sys
@@ -33,6 +34,8 @@ class Job:
         options: what the contestant needs besides, by its own names.
         dump: where to write the result, a line an item, or empty.
         cores: how many cores it may use.
+        claim: bytes of memory that the process touches and gives back before the clock starts; no more than half of what the
+            machine has free. See `benchmarks/BIAS.md`.
     """
 
     contestant: str
@@ -40,6 +43,7 @@ class Job:
     options: dict[str, Any] = field(default_factory=dict)
     dump: str = ""
     cores: int = 1
+    claim: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def main() -> None:
     module, name = job.contestant.split(":")
     ready = getattr(importlib.import_module(f"benchmarks.{module}"), name)(job)
     gc.collect()
+    claim_memory(job.claim)
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # so that the peak is that of the run
     before = _memory("VmRSS")
@@ -80,6 +85,17 @@ def main() -> None:
             n_items += 1
     figures = {"cpu": cpu, "wall": wall, "peak": peak, "before": before, "bytes": ready.n_bytes}
     print(json.dumps({**figures, "items": n_items, "digest": digest.hexdigest()}))
+
+
+def claim_memory(n_bytes: int) -> None:
+    """Touch memory and give it back, so that the machine below a virtual one has found it when the clock starts."""
+    n_bytes = min(n_bytes, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    if n_bytes:
+        with mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+            if hasattr(mmap, "MADV_HUGEPAGE"):
+                memory.madvise(mmap.MADV_HUGEPAGE)
+            for page in range(0, n_bytes, mmap.PAGESIZE):
+                memory[page] = 1
 
 
 def _cpu_seconds() -> float:

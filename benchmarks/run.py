@@ -74,7 +74,7 @@ def _once(contest: Contest, result: Result, dump: Path | None) -> None:
     each = result.contestant
     options = {**contest.options, **each.options}
     options["pattern"] = options["patterns"].get(options["pattern"], options["pattern"])
-    job = Job(each.runs, str(contest.texts), options, str(dump) if dump else "", each.cores)
+    job = Job(each.runs, str(contest.texts), options, str(dump) if dump else "", each.cores, contest.claim)
     python = str(peers.PYTHON) if each.peer else sys.executable
     command = [python, "-m", "benchmarks.child", json.dumps(asdict(job))]
     print(f"  {each.name}", file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.hostile import HOSTILE
 from tokkit import unicode
 from tokkit.errors import InputError
-from tokkit.kernels import split as kernels
+from tokkit.kernels import runs
 from tokkit.pretokenize import _KERNELS, PATTERNS, check_utf8, pattern_of, split, split_bytes, split_documents
 from tokkit.unicode import LETTER, LOWER, MARK, N_CODE_POINTS, NUMBER, SPACE, UPPER, class_table, code_point_ranges
 from tokkit.unicode_tables import CATEGORIES
@@ -99,8 +99,8 @@ def points_that_regex_knows_otherwise() -> frozenset[int]:
 
 def test_the_kernels_know_the_bits_of_the_class_table() -> None:
     for name in ("LETTER", "NUMBER", "SPACE", "NEWLINE", "UPPER", "LOWER", "MARK"):
-        assert getattr(kernels, name) == getattr(unicode, name), name
-    assert kernels.WORD_OR_SPACE == unicode.LETTER | unicode.NUMBER | unicode.SPACE
+        assert getattr(runs, name) == getattr(unicode, name), name
+    assert runs.WORD_OR_SPACE == unicode.LETTER | unicode.NUMBER | unicode.SPACE
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,18 @@ def test_random_texts(pattern) -> None:
     runs = ("'sStTlLvVeErRdDmMſ\u212a ", " \t\n\r\x0b\x85\u3000", "aZǅʰ我\u0301\u0903/", ALPHABET)
     for number in range(20_000):
         text = "".join(rng.choices(runs[number % 4], k=rng.randint(1, 12)))
+        ours = split_bytes(text.encode(), pattern)
+        assert_same_split(ours, by_regex(text, pattern), "regex", f"seed {SEED}, text {number} {text!r}")
+
+
+@EVERY_SPELLING
+def test_runs_of_one_kind(pattern) -> None:
+    """Runs of up to 18 characters, since eight bytes are looked at together: ASCII of every kind, and what may end it."""
+    rng = random.Random(SEED)
+    kinds = ("abz", "AMZ", "!/@[`{~\x7f", " ", "059", "\n\r", "\t\x01", "é", "Ж", "我", "\u0301", "'")
+    for number in range(8_000):
+        chosen = rng.choices(kinds, weights=(6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), k=rng.randint(1, 5))
+        text = "".join("".join(rng.choices(kind, k=rng.choice((1, 2, 7, 8, 9, rng.randint(1, 18))))) for kind in chosen)
         ours = split_bytes(text.encode(), pattern)
         assert_same_split(ours, by_regex(text, pattern), "regex", f"seed {SEED}, text {number} {text!r}")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tokkit.errors import InputError
+from tokkit.kernels import runs
 from tokkit.kernels import split as kernels
 from tokkit.unicode import N_CODE_POINTS, class_table, code_point_ranges
 from tokkit.unicode_tables import CATEGORIES
@@ -47,16 +48,16 @@ _SHOWN = 60  # characters of a pattern in a message
 # The second cl100k spelling is what papers and Hugging Face files carry; it is not the same split: at the end of a text it
 # parts "\n " into two pretokens. The second GPT-2 spelling is the original one.
 _KERNELS = {
-    PATTERNS["cl100k_base"]: (kernels.split_cl100k, kernels.AFTER_END),
+    PATTERNS["cl100k_base"]: (kernels.split_cl100k, runs.AFTER_END),
     (
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
         r"|\s+(?!\S)|\s+"
-    ): (kernels.split_cl100k, kernels.BEFORE_END),
-    PATTERNS["o200k_base"]: (kernels.split_o200k, kernels.BEFORE_END),
-    PATTERNS["r50k_base"]: (kernels.split_gpt2, kernels.NOWHERE),
+    ): (kernels.split_cl100k, runs.BEFORE_END),
+    PATTERNS["o200k_base"]: (kernels.split_o200k, runs.BEFORE_END),
+    PATTERNS["r50k_base"]: (kernels.split_gpt2, runs.NOWHERE),
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": (
         kernels.split_gpt2,
-        kernels.NOWHERE,
+        runs.NOWHERE,
     ),
 }
 
