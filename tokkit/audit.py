@@ -7,6 +7,7 @@ neighbours in the text that it was learned from, and is hardly met in another te
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -274,36 +275,47 @@ def _token_uses(
     promises: NDArray[np.float64],
     expected: NDArray[np.float64] | None,
 ) -> list[TokenUse]:
-    names = [part.name for part in table.slices]
-    languages = [part.language for part in table.slices]
-    out = []
-    for i in ids:
-        row = tallies.uses[i]
-        used = np.flatnonzero(row).tolist()
-        by_language: dict[str, int] = {}
-        for part in used:
-            by_language[languages[part]] = by_language.get(languages[part], 0) + int(row[part])
-        out.append(
-            TokenUse(
-                i,
-                vocabulary.tokens[i],
-                _segment_of(vocabulary, i),
-                int(row.sum()),
-                None if tallies.formed is None else int(tallies.formed[i]),
-                int(tallies.occurrences[i]),
-                int(tallies.pretokens[i]),
-                (int(tallies.fewest_documents[i]), int(tallies.most_documents[i])),
-                _most_first({names[part]: int(row[part]) for part in used}),
-                _most_first(by_language),
-                float(promises[i]),
-                None if expected is None else float(expected[i]),
-            )
+    languages = sorted({part.language for part in table.slices})
+    of_language = np.array([[part.language == each for each in languages] for part in table.slices], np.int64)
+    of_ids = tallies.uses[list(ids)]
+    by_slice = _most_first([part.name for part in table.slices], of_ids)
+    by_language = _most_first(languages, of_ids @ of_language)
+    formed = itertools.repeat(None) if tallies.formed is None else tallies.formed[list(ids)].tolist()
+    bounds = tallies.fewest_documents, tallies.most_documents
+    columns = [each[list(ids)] for each in (tallies.occurrences, tallies.pretokens, *bounds)]
+    counted = np.stack([of_ids.sum(axis=1), *columns], axis=1).tolist()
+    return [
+        TokenUse(
+            i,
+            vocabulary.tokens[i],
+            _segment_of(vocabulary, i),
+            uses,
+            how_often_formed,
+            occurrences,
+            pretokens,
+            (fewest, most),
+            slices,
+            of_languages,
+            float(promises[i]),
+            None if expected is None else float(expected[i]),
         )
-    return out
+        for i, how_often_formed, slices, of_languages, (uses, occurrences, pretokens, fewest, most) in zip(
+            ids, formed, by_slice, by_language, counted, strict=False
+        )
+    ]
 
 
-def _most_first(numbers: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(numbers.items(), key=lambda item: (-item[1], item[0])))
+def _most_first(names: Sequence[str], numbers: NDArray[np.int64]) -> list[dict[str, int]]:
+    """Return for each row of numbers those that are not 0 by their names, the highest first, of equals by name."""
+    by_name = sorted(range(len(names)), key=names.__getitem__)
+    named, ordered = [names[each] for each in by_name], numbers[:, by_name]
+    order = np.argsort(-ordered, axis=1, kind="stable")
+    used = np.count_nonzero(ordered, axis=1).tolist()
+    highest = np.take_along_axis(ordered, order, axis=1).tolist()
+    return [
+        {named[at]: number for at, number in zip(places[:n], row[:n], strict=True)}
+        for n, places, row in zip(used, order.tolist(), highest, strict=True)
+    ]
 
 
 def _evidence(table: CountsTable, tallies: Tallies, token_id: int) -> tuple[tuple[bytes, int], ...]:

@@ -15,7 +15,6 @@ from tokkit.foreign import ForeignVocabulary
 from tokkit.kernels import audit as kernels
 from tokkit.kernels.curves import pass_down
 from tokkit.kernels.scripts import count_members
-from tokkit.kernels.strings import index_strings
 from tokkit.kernels.trie import plant
 from tokkit.pretokenize import pattern_shown
 from tokkit.unicode import scripts_table
@@ -109,7 +108,7 @@ def tally(
     uses = np.zeros((n, len(table.slices)), np.int64)
     kernels.tally_uses(ids, id_starts, table.slice_ids, table.counts, uses)
     slots, first, counts, documents = _distinct(table)
-    occurrences, pretokens, fewest, most = np.zeros((4, n), np.int64)
+    tallied = np.zeros((n, kernels.N_TALLIED), np.int64)
     top = np.full((n, EVIDENCE), -1, np.int64)
     unspaced = unspaced_characters(vocabulary.tokens) >= 2
     wanted = np.zeros(n, np.bool_)
@@ -117,12 +116,11 @@ def tally(
     starts = np.zeros(len(table) + 1, np.int64)
     tokens = np.empty(n + 2 * len(table) if held else 0, np.int32)
     edges, ends = _tree(vocabulary.tokens, unspaced)
-    seen = np.full(n, -1, np.int64)
     done = 0
     while True:
         done = kernels.tally_pretokens(
             table.data, table.starts, ids, id_starts, first, counts, documents, unspaced, edges, ends,
-            seen, occurrences, pretokens, fewest, most, top, done, wanted, starts, tokens,
+            tallied, top, done, wanted, starts, tokens,
         )  # fmt: skip
         if done == len(table):
             break
@@ -132,7 +130,18 @@ def tally(
     if not isinstance(vocabulary, ForeignVocabulary):
         formed = uses.sum(axis=1)
         pass_down(formed, merge_parts(vocabulary))
-    return Tallies(uses, formed, unspaced, occurrences, pretokens, fewest, most, top, counts, holders)
+    return Tallies(
+        uses,
+        formed,
+        unspaced,
+        tallied[:, kernels.OCCURRENCES].copy(),
+        tallied[:, kernels.PRETOKENS].copy(),
+        tallied[:, kernels.FEWEST].copy(),
+        tallied[:, kernels.MOST].copy(),
+        top,
+        counts,
+        holders,
+    )
 
 
 def _encode(
@@ -166,9 +175,8 @@ def _distinct(
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return an index of the pretokens, each row's first row with the same one, and counts and documents summed up there."""
     slots = np.full(1 << max(4, (2 * len(table)).bit_length()), -1, np.int32)
-    index_strings(table.data, table.starts, slots)
     first = np.empty(len(table), np.int64)
-    kernels.find_first_rows(table.data, table.starts, slots, first)
+    kernels.index_rows(table.data, table.starts, slots, first)
     counts, documents = np.zeros((2, len(table)), np.int64)
     np.add.at(counts, first, table.counts)
     np.add.at(documents, first, table.documents)

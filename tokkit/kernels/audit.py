@@ -12,20 +12,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
-from tokkit.kernels.strings import find_bytes
+from tokkit.kernels.strings import equal_bytes, hash_bytes
 from tokkit.kernels.trie import character_at, find_edge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Columns of `tallied: int64[n_tokens, 8]`, a cache line a token.
+SEEN = 0  # the last row that held it, plus one
+OCCURRENCES = 1
+PRETOKENS = 2
+FEWEST = 3
+MOST = 4
+LEAST = 5  # the count of the last of the rows in `top`, 0 while there are fewer
+N_TALLIED = 8
+
+
 @kernel
-def find_first_rows(
+def index_rows(
     data: NDArray[np.uint8], starts: NDArray[np.int64], slots: NDArray[np.int32], first: NDArray[np.int64]
 ) -> None:
-    """Write to `first[row]` the row where an equal string comes first; `slots` indexes the strings."""
+    """Fill `slots`, all -1, as an index of the rows, and write to `first[row]` where an equal string comes first."""
+    mask = np.uint64(slots.size - 1)
     for row in range(starts.size - 1):
-        first[row] = find_bytes(data, starts[row], starts[row + 1], data, starts, slots)
+        start = starts[row]
+        length = starts[row + 1] - start
+        slot = hash_bytes(data, start, starts[row + 1]) & mask
+        first[row] = row
+        while slots[slot] >= 0:
+            other = np.int64(slots[slot])
+            if starts[other + 1] - starts[other] == length and equal_bytes(data, start, data, starts[other], length):
+                first[row] = other
+                break
+            slot = (slot + np.uint64(1)) & mask
+        if first[row] == row:
+            slots[slot] = row
 
 
 @kernel
@@ -48,22 +70,21 @@ def _tally(
     row: int,
     counts: NDArray[np.int64],
     documents: NDArray[np.int64],
-    seen: NDArray[np.int64],
-    occurrences: NDArray[np.int64],
-    pretokens: NDArray[np.int64],
-    fewest: NDArray[np.int64],
-    most: NDArray[np.int64],
+    tallied: NDArray[np.int64],
     top: NDArray[np.int64],
 ) -> bool:
-    """Count a token that stands in the pretoken of a row, and tell whether for the first time; `seen` has its last row."""
-    occurrences[token] += counts[row]
-    if seen[token] == row:
+    """Count a token that stands in the pretoken of a row, and tell whether for the first time."""
+    tallied[token, OCCURRENCES] += counts[row]
+    if tallied[token, SEEN] == row + 1:
         return False
-    seen[token] = row
-    pretokens[token] += 1
-    fewest[token] = max(fewest[token], documents[row])
-    most[token] += documents[row]
-    _insert(top[token], row, counts)
+    tallied[token, SEEN] = row + 1
+    tallied[token, PRETOKENS] += 1
+    tallied[token, FEWEST] = max(tallied[token, FEWEST], documents[row])
+    tallied[token, MOST] += documents[row]
+    if counts[row] > tallied[token, LEAST]:
+        _insert(top[token], row, counts)
+        last = top[token, top.shape[1] - 1]
+        tallied[token, LEAST] = counts[last] if last >= 0 else 0
     return True
 
 
@@ -79,11 +100,7 @@ def tally_pretokens(
     by_text: NDArray[np.bool_],
     edges: NDArray[np.uint64],
     ends: NDArray[np.int32],
-    seen: NDArray[np.int64],
-    occurrences: NDArray[np.int64],
-    pretokens: NDArray[np.int64],
-    fewest: NDArray[np.int64],
-    most: NDArray[np.int64],
+    tallied: NDArray[np.int64],
     top: NDArray[np.int64],
     done: int,
     wanted: NDArray[np.bool_],
@@ -95,8 +112,8 @@ def tally_pretokens(
     A token stands where encoding emits it; one that is `by_text`, wherever its text stands, whatever encoding makes of it:
     `edges` and `ends` are a tree of those (`tokkit.kernels.trie`).
 
-    `counts` and `documents` are totals over the slices, at the first row of a pretoken. `fewest` becomes the documents of
-    the pretoken that has most, `most` their sum over all pretokens. `seen` is work space, all -1. From row `done` on, the
+    `counts` and `documents` are totals over the slices, at the first row of a pretoken. In `tallied`, FEWEST becomes the
+    documents of the pretoken that has most, MOST their sum over all pretokens. From row `done` on, the
     `wanted` tokens that a row holds are written to `held`, from `held_starts[row]` on; where they may not fit, it ends.
     """
     used = held_starts[done]
@@ -110,7 +127,7 @@ def tally_pretokens(
             token = ids[i]
             if by_text[token]:
                 continue
-            is_new = _tally(token, row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
+            is_new = _tally(token, row, counts, documents, tallied, top)
             if is_new and wanted[token]:
                 held[used] = token
                 used += 1
@@ -132,7 +149,7 @@ def tally_pretokens(
                 token = ends[node]
                 if token < 0:
                     continue
-                is_new = _tally(token, row, counts, documents, seen, occurrences, pretokens, fewest, most, top)
+                is_new = _tally(token, row, counts, documents, tallied, top)
                 if is_new and wanted[token]:
                     held[used] = token
                     used += 1
