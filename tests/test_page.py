@@ -334,6 +334,25 @@ def test_a_browser_shows_it_without_a_complaint_or_a_request(browser, address, w
     assert browser.screenshot().startswith(b"\x89PNG")
 
 
+def test_a_phone_shows_the_changes_against_three_baselines(browser, tiny, tmp_path):
+    """Without their signs of per cent, which the heading has; bytes per token are scrolled to, and the page says so."""
+    baselines = [replace(tiny, name=name) for name in ("cl100k_base", "o200k_base", "internlm2.model")]
+    table = count_texts(["the thing, in English"] * 9, pattern=tiny.pattern, language="code", domain="codecomments")
+    subject = replace(tiny, name="ours", tokens=tiny.tokens[:-1])
+    measured = report([subject], table, baseline=baselines)
+    path = tmp_path / "page.html"
+    path.write_bytes(page_html(page_of(subject, [*baselines, subject], measured, on="text")))
+    browser.open(path.as_uri(), width=390)
+    changes = "[...document.querySelectorAll('.many tbody td.n:not(.wide)')]"
+    right = browser.evaluate(f"Math.max(...{changes}.map(each => each.getBoundingClientRect().right))")
+    assert 0 < right <= 390
+    shown = "getComputedStyle(document.querySelector('.many .pct')).display"
+    assert browser.evaluate(shown) == "none"
+    assert "tokens against, %" in browser.evaluate("document.querySelector('.many thead').innerText")
+    browser.open(path.as_uri())
+    assert browser.evaluate(shown) == "inline"
+
+
 def test_the_policy_stops_what_is_put_into_the_page(browser, address):
     """The browser itself refuses scripts, images and styles, should any escaping ever fail."""
     browser.open(address)

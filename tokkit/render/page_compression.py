@@ -56,11 +56,12 @@ def compression(page: Page) -> str:
         for _, places in _by_language(report.by_place())
     )
     caption = f"The change in the number of tokens, and bytes per token. Measured on {page.on}."
-    many = " class=many" if len(names) + len(pairs) > 5 else ""
+    many = " class=many" if _is_wide(names, pairs) else ""
+    more = '<span class="narrow"> Bytes per token are to the right.</span>' if many else ""
     return scrolling(
         "Compression by language and domain",
         f"<table{many}><caption><span>{escaped(caption)} Fewer tokens are better, more bytes per token are better."
-        f"</span></caption>{_head(names, pairs)}{body}</table>",
+        f"{more}</span></caption>{_head(names, pairs)}{body}</table>",
     )
 
 
@@ -71,7 +72,8 @@ def _head(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
     for name, of_name in groupby(pairs, key=lambda pair: pair[0]):
         against = [baseline for _, baseline in of_name]
         words = f"tokens of {label(name)} against" if several else "tokens against"
-        tops.append(f'<th scope="colgroup" colspan="{len(against)}" class="first">{escaped(words)}</th>')
+        unit = '<span class="narrow">, %</span>' if _is_wide(names, pairs) else ""
+        tops.append(f'<th scope="colgroup" colspan="{len(against)}" class="first">{escaped(words)}{unit}</th>')
         seconds += [
             f'<th scope="col" class="n{_border(place)}">{_name(each)}</th>' for place, each in enumerate(against)
         ]
@@ -84,6 +86,11 @@ def _head(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
         '<thead><tr><th scope="col" rowspan="2">text</th><th scope="col" rowspan="2" class="n wide">bytes</th>'
         f"{''.join(tops)}</tr><tr>{''.join(seconds)}</tr></thead>"
     )
+
+
+def _is_wide(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether the table has so many columns that a phone shows changes without their signs of per cent."""
+    return len(names) + len(pairs) > 5
 
 
 def _row(place: Place, pairs: Sequence[tuple[str, str]], greatest: float, *, first: bool) -> str:
@@ -142,10 +149,10 @@ def _change(value: float | None) -> str:
     """Return a change as HTML: a sign tells gain from loss where colour does not."""
     if value is None:
         return "-"
-    shown = _percent(value).replace("-", "−")
-    if shown[1:] == "0.0 %":
-        return f'<span class="small">{shown[1:]}</span>'
-    return f'<span class="{"gain" if value < 0 else "loss"}">{shown}</span>'
+    shown, sign = _percent(value).replace("-", "−")[:-2], '<span class="pct"> %</span>'
+    if shown[1:] == "0.0":
+        return f'<span class="small">{shown[1:]}{sign}</span>'
+    return f'<span class="{"gain" if value < 0 else "loss"}">{shown}{sign}</span>'
 
 
 def _dividing(size: int) -> str:

@@ -76,6 +76,9 @@ code,.tokens.listed,.mono{font-family:ui-monospace,"Cascadia Mono","DejaVu Sans 
 font-size:.88em}
 .tokens.listed{white-space:normal;word-break:normal}
 .listed bdi{margin-right:.4em;padding:.12em .3em;white-space:pre-wrap}
+.listed bdi{display:inline-block;max-width:100%;line-height:1.5}
+.scroll+.scroll{margin-top:1.2rem}
+.narrow{display:none}
 .cut{display:grid;grid-template-columns:minmax(120px,190px) 1fr;gap:.1rem 1rem;padding:.45rem 0;border-top:1px solid var(--line)}
 .cut dt{color:var(--muted);font-size:.85rem}
 .cut dd{margin:0}
@@ -98,6 +101,10 @@ h1{font-size:1.5rem}
 .measure{min-width:70px}
 thead th,thead th.n{font-size:.7rem;white-space:normal}
 thead th.n{max-width:76px}
+.narrow{display:inline}
+.many .pct{display:none}
+.many thead th.n{max-width:72px}
+thead th{overflow-wrap:break-word}
 .stack td:empty{display:none}
 .stack thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 .stack tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
@@ -118,6 +125,10 @@ tbody th{position:static}
 .charts{grid-template-columns:1fr 1fr}
 .tokens bdi{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 thead{display:table-header-group}
+thead,thead tr{break-after:avoid}
+.many th,.many td{padding:.2rem .3rem}
+.many .measure{min-width:58px}
+.many .sub th{padding-left:1rem}
 }
 """
     + "".join(f".c{number}{{fill:{colour};color:{colour}}}" for number, colour in enumerate(SERIES))
