@@ -48,7 +48,7 @@ def run(
     counted with --folds. --by usage keeps the tokens of the base that the counts
     to learn from need, not its first. -o writes it as a recipe. All that is
     printed was learned, not filled in between: some 13 splits; --json has the
-    frontier between them too, filled in (exact: false). It takes 30 seconds of
+    frontier between them too, filled in (exact: false). It takes 35 seconds of
     processor time, on two threads 2.1 GB, for 66 MB to learn from and 39 MB in
     folds to measure on; by usage four times that.
 
