@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.jit import kernel
+from tokkit.kernels.jit import inlined, kernel
 from tokkit.kernels.strings import HASH_FACTOR
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ def weight_of(records: NDArray[np.int32], record: int) -> int:
     return (np.int64(records[record + 3]) << 32) | (np.int64(records[record + 2]) & np.int64(0xFFFFFFFF))
 
 
+@inlined
+def write_header(records: NDArray[np.int32], record: int, n_symbols: int, weight: int) -> None:
+    """Write what stands before the symbols of a record."""
+    records[record] = n_symbols
+    records[record + 1] = n_symbols
+    records[record + 2] = np.int32(weight & np.int64(0xFFFFFFFF))
+    records[record + 3] = np.int32(weight >> 32)
+
+
 @kernel
 def fill_records(
     ids: NDArray[np.int32], id_starts: NDArray[np.int64], weights: NDArray[np.int64], records: NDArray[np.int32]
@@ -36,10 +45,7 @@ def fill_records(
         n_symbols = id_starts[row + 1] - id_starts[row]
         if n_symbols < 2 or weights[row] <= 0:
             continue
-        records[used] = n_symbols
-        records[used + 1] = n_symbols
-        records[used + 2] = np.int32(weights[row] & np.int64(0xFFFFFFFF))
-        records[used + 3] = np.int32(weights[row] >> 32)
+        write_header(records, used, n_symbols, weights[row])
         for i in range(n_symbols):
             records[used + HEADER + i] = ids[id_starts[row] + i]
         used += HEADER + n_symbols
@@ -92,10 +98,7 @@ def fill_expanded(
                 n_symbols += 1
         if n_symbols < 2:
             continue
-        records[used] = n_symbols
-        records[used + 1] = n_symbols
-        records[used + 2] = np.int32(weights[row] & np.int64(0xFFFFFFFF))
-        records[used + 3] = np.int32(weights[row] >> 32)
+        write_header(records, used, n_symbols, weights[row])
         used += HEADER + n_symbols
     return used
 
