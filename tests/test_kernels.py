@@ -38,6 +38,7 @@ from tokkit.kernels import train
 from tokkit.learn import learn
 from tokkit.learn_veto import Veto
 from tokkit.plan_learn import Encoded, learn_below
+from tokkit.plan_pieces import Pieces
 from tokkit.plan_rows import added_up
 from tokkit.pretokenize import _KERNELS, PATTERNS, split_bytes
 from tokkit.vocabulary import Vocabulary
@@ -105,6 +106,10 @@ shutil.rmtree(folder)
 rows = added_up(both)
 start = Vocabulary("start", pattern, vocabulary.tokens[:300])
 assert learn_below(vocabulary, Encoded.of(vocabulary, rows), 300, start, 9, None, 2)[0] == learn(rows, start, 9).tokens
+for script in (None, "Han"):
+    pieces = Pieces.of(vocabulary, rows, [both], np.zeros(len(vocabulary.tokens), np.bool_), script, 2, 4)
+    learned = learn(rows, start, 9, script=script, exact=False).tokens
+    assert pieces.learn(300, start, 9).of_slices.shape == (len(both.slices), len(learned))
 print("bounds hold")
 """
 
