@@ -98,9 +98,9 @@ th,td{padding:.26rem .3rem}
 .cut{grid-template-columns:1fr}
 .tiles{grid-template-columns:1fr 1fr}
 h1{font-size:1.5rem}
-.measure{min-width:70px}
-thead th,thead th.n{font-size:.7rem;white-space:normal}
-thead th.n{max-width:76px}
+.measure{min-width:56px}
+thead th,thead th.n{font-size:.66rem;white-space:normal;padding:.26rem .2rem}
+thead th.n{max-width:60px}
 .narrow{display:inline}
 .many .pct{display:none}
 .many thead th.n{max-width:72px}
