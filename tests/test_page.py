@@ -186,6 +186,7 @@ def test_charts_are_images_as_wide_as_a_phone(page):
         colours = set(re.findall(r'(?:fill|stroke)="(#\w+|[a-z]+)"', svg)) - {"none", "transparent"}
         assert colours <= {charts.INK, charts.MUTED, charts.GRID, charts.PAPER, charts.MARK, *charts.SERIES}, name
         assert "<script" not in svg
+        assert not re.search(r">(0k|[+−]0)</text>", svg)
 
 
 def test_curves_are_named_at_their_ends_and_neighbours_differ_in_colour_and_dash(page):

@@ -27,6 +27,7 @@ SERIES = ("#8c959f", "#0b6bcb", "#c2570c", "#1a7f4b", "#8250df", "#b3206b", "#6b
 MARK = "#d1242f"
 DASHES = ([1, 0], [7, 3], [2, 2])
 """How lines are broken by turns: with seven colours, twenty-one lines are told apart, and neighbours by both."""
+_PLAIN_ZERO = "datum.value ? datum.label : '0'"  # which Vega writes as 0k or +0, by the labels beside it
 _ROUND = (20_000, 40_000, 60_000, 80_000, 100_000, 120_000, 140_000, 160_000, 180_000, 200_000)
 PNG_SCALE = 2.0
 EXTRA = "pip install 'tokkit[report]'"
@@ -264,7 +265,7 @@ def _bars(
         "x": alt.X(
             "value:Q",
             title=title_x,
-            axis=alt.Axis(format=axis, tickCount=6),
+            axis=alt.Axis(format=axis, tickCount=6, labelExpr=_PLAIN_ZERO),
             scale=alt.Scale(domain=domain, nice=False),
         ),
     }
@@ -288,7 +289,7 @@ def _columns(
     return _chart(rows).mark_bar().encode(
         x=alt.X(f"{by}:N", sort=list(places), title=title_x, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
         xOffset=alt.XOffset("vocabulary:N", sort=names),
-        y=alt.Y("value:Q", title="tokens", axis=alt.Axis(format="~s", tickCount=6)),
+        y=alt.Y("value:Q", title="tokens", axis=alt.Axis(format="~s", tickCount=6, labelExpr=_PLAIN_ZERO)),
         color=alt.Color("vocabulary:N", scale=_scale(colours), legend=_legend(names)),
     ).properties(**_size(220 + _legend_height(names)), title=title)  # fmt: skip
 
