@@ -27,6 +27,9 @@ MARK = np.uint8(64)
 WORD_OR_SPACE = np.uint8(1 | 2 | 4)
 NUMBER_OR_NEWLINE = np.uint8(2 | 8)
 
+EACH_BYTE = np.uint64(0x0101010101010101)
+HIGH_BITS = np.uint64(0x8080808080808080)
+
 NOWHERE = 0
 AFTER_END = 1
 BEFORE_END = 2
@@ -67,48 +70,40 @@ def class_at(data: NDArray[np.uint8], position: int, classes: NDArray[np.uint8])
 
 
 @inlined
-def leading_letters(word: np.uint64) -> int:
-    """Return how many of eight bytes, from the lowest on, are ASCII letters before the first that is not.
+def bytes_between(word: np.uint64, first: int, last: int) -> np.uint64:
+    """Return the high bits of those of eight bytes that are `first` to `last`, both ASCII.
 
-    Each byte without its high bit, in lower case, has `a` or more, and not more than `z`, added to the border of its high
-    bit; no sum carries into the next byte.
+    Each byte without its high bit has `first` or more, and not more than `last`, added to the border of its high bit; no sum
+    carries into the next byte.
     """
-    folded = (word & np.uint64(0x7F7F7F7F7F7F7F7F)) | np.uint64(0x2020202020202020)
-    from_a = folded + np.uint64(0x1F1F1F1F1F1F1F1F)
-    above_z = folded + np.uint64(0x0505050505050505)
-    letters = from_a & ~above_z & ~word & np.uint64(0x8080808080808080)
-    return trailing_zeros(letters ^ np.uint64(0x8080808080808080)) >> 3
+    low = word & ~HIGH_BITS
+    from_first = low + np.uint64(0x80 - first) * EACH_BYTE
+    above_last = low + np.uint64(0x7F - last) * EACH_BYTE
+    return from_first & ~above_last & ~word & HIGH_BITS
 
 
 @inlined
-def leading_capitals(word: np.uint64) -> int:
-    """Return how many of eight bytes, from the lowest on, are of `A` to `Z`; see above."""
-    high = np.uint64(0x8080808080808080)
-    low = word & ~high
-    capitals = (low + np.uint64(0x3F3F3F3F3F3F3F3F)) & ~(low + np.uint64(0x2525252525252525)) & ~word & high
-    return trailing_zeros(capitals ^ high) >> 3
+def n_leading(high_bits: np.uint64) -> int:
+    """Return how many of eight bytes, from the lowest on, have their high bit set before the first that has not."""
+    return trailing_zeros(high_bits ^ HIGH_BITS) >> 3
 
 
 @inlined
-def leading_small_letters(word: np.uint64) -> int:
-    """Return how many of eight bytes, from the lowest on, are of `a` to `z`; see above."""
-    high = np.uint64(0x8080808080808080)
-    low = word & ~high
-    small = (low + np.uint64(0x1F1F1F1F1F1F1F1F)) & ~(low + np.uint64(0x0505050505050505)) & ~word & high
-    return trailing_zeros(small ^ high) >> 3
+def ascii_letters(word: np.uint64) -> np.uint64:
+    """Return the high bits of those of eight bytes that are ASCII letters, which are looked at in lower case."""
+    return bytes_between(word | np.uint64(0x20) * EACH_BYTE, 0x61, 0x7A)
+
+
+@inlined
+def leading_letters(word: np.uint64) -> int:
+    """Return how many of eight bytes, from the lowest on, are ASCII letters before the first that is not."""
+    return n_leading(ascii_letters(word))
 
 
 @inlined
 def leading_symbols(word: np.uint64) -> int:
-    """Return how many of eight bytes, from the lowest on, are printable ASCII, no space, letter or digit; see above."""
-    high = np.uint64(0x8080808080808080)
-    low = word & ~high
-    folded = low | np.uint64(0x2020202020202020)
-    letters = (folded + np.uint64(0x1F1F1F1F1F1F1F1F)) & ~(folded + np.uint64(0x0505050505050505))
-    digits = (low + np.uint64(0x5050505050505050)) & ~(low + np.uint64(0x4646464646464646))
-    visible = low + np.uint64(0x5F5F5F5F5F5F5F5F)
-    symbols = visible & ~letters & ~digits & ~word & high
-    return trailing_zeros(symbols ^ high) >> 3
+    """Return how many of eight bytes, from the lowest on, are ASCII above the space, no letter or digit."""
+    return n_leading(bytes_between(word, 0x21, 0x7F) & ~ascii_letters(word) & ~bytes_between(word, 0x30, 0x39))
 
 
 @inlined
@@ -121,6 +116,25 @@ def end_of_blanks(data: NDArray[np.uint8], position: int, stop: int) -> int:
             return position
     while position < stop and data[position] == 0x20:
         position += 1
+    return position
+
+
+@inlined
+def end_of_ascii_symbols(data: NDArray[np.uint8], position: int, stop: int) -> int:
+    """Return the end of a pretoken of ASCII symbols behind a space or none, or of spaces, where ASCII follows; else `position`.
+
+    Eight bytes must be readable. Of spaces the last belongs to what follows.
+    """
+    word = load_word(data, position)
+    skipped = np.uint64(word & np.uint64(0xFF) == 0x20)
+    n_symbols = leading_symbols(word >> (skipped << np.uint64(3)))
+    end = position + n_symbols + np.int64(skipped)
+    if n_symbols > 0:
+        return end if end < position + 8 and 0x20 <= data[end] < 0x80 else position
+    if skipped and data[end] == 0x20:
+        end = end_of_blanks(data, end, stop)
+        if end < stop and 0x20 < data[end] < 0x80:
+            return end - 1
     return position
 
 

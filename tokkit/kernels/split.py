@@ -24,18 +24,17 @@ from tokkit.kernels.runs import (
     NUMBER_OR_NEWLINE,
     SPACE,
     UPPER,
+    bytes_between,
     char_length,
     class_at,
-    end_of_blanks,
+    end_of_ascii_symbols,
     end_of_contraction,
     end_of_letters,
     end_of_numbers,
     end_of_space,
     end_of_symbols,
-    leading_capitals,
     leading_letters,
-    leading_small_letters,
-    leading_symbols,
+    n_leading,
 )
 
 if TYPE_CHECKING:
@@ -64,16 +63,9 @@ def end_of_cl100k(data: NDArray[np.uint8], position: int, stop: int, newlines: i
                 if end < position + 8 and data[end] < 0x80:
                     return end
                 return end_of_letters(data, end, stop, classes)
-            skipped = np.uint64(first == 0x20)
-            n_symbols = leading_symbols(word >> (skipped << np.uint64(3)))
-            end = position + n_symbols + np.int64(skipped)
-            if n_symbols > 0:
-                if end < position + 8 and 0x20 <= data[end] < 0x80:
-                    return end
-            elif skipped and data[end] == 0x20:
-                end = end_of_blanks(data, end, stop)
-                if end < stop and 0x20 < data[end] < 0x80:
-                    return end - 1  # the last space belongs to what follows
+            end = end_of_ascii_symbols(data, position, stop)
+            if end > position:
+                return end
     bits = class_at(data, position, classes)
     after = position + char_length(data[position])
     if bits & LETTER:
@@ -100,25 +92,16 @@ def end_of_gpt2(data: NDArray[np.uint8], position: int, stop: int, classes: NDAr
     if end > position:
         return end
     if position + 8 <= stop and data[position] < 0x80:  # as for cl100k, but only a space may stand before a word
-        word = load_word(data, position)
         skipped = np.uint64(data[position] == 0x20)
-        word >>= skipped << np.uint64(3)
-        n_letters = leading_letters(word)
+        n_letters = leading_letters(load_word(data, position) >> (skipped << np.uint64(3)))
         if n_letters > 0:
             end = position + n_letters + np.int64(skipped)
             if end < position + 8 and data[end] < 0x80:
                 return end
             return end_of_letters(data, end, stop, classes)
-        n_symbols = leading_symbols(word)
-        end = position + n_symbols + np.int64(skipped)
-        if n_symbols > 0:
-            if end < position + 8 and 0x20 <= data[end] < 0x80:
-                return end
-            return end_of_symbols(data, end, stop, classes)
-        if skipped and data[end] == 0x20:
-            end = end_of_blanks(data, end, stop)
-            if end < stop and 0x20 < data[end] < 0x80:
-                return end - 1  # the last space belongs to what follows
+        end = end_of_ascii_symbols(data, position, stop)
+        if end > position:
+            return end
     first = position + 1 if data[position] == 0x20 else position
     if first < stop:
         bits = class_at(data, first, classes)
@@ -210,14 +193,14 @@ def _end_of_ascii_o200k(data: NDArray[np.uint8], position: int, stop: int, class
     skipped = np.uint64(1) - np.uint64(classes[first] & LETTER)
     word_start = position + np.int64(skipped)
     word >>= skipped << np.uint64(3)
-    n_capitals = leading_capitals(word)
+    n_capitals = n_leading(bytes_between(word, 0x41, 0x5A))
     end = word_start + n_capitals
     if n_capitals < 8:
-        end += leading_small_letters(word >> np.uint64(8 * n_capitals))
+        end += n_leading(bytes_between(word >> np.uint64(8 * n_capitals), 0x61, 0x7A))
     if end > word_start:
         if end == position + 8 and data[end - 1] >= 0x61:
             while end + 8 <= stop:
-                n_letters = leading_small_letters(load_word(data, end))
+                n_letters = n_leading(bytes_between(load_word(data, end), 0x61, 0x7A))
                 end += n_letters
                 if n_letters < 8:
                     break
@@ -226,16 +209,7 @@ def _end_of_ascii_o200k(data: NDArray[np.uint8], position: int, stop: int, class
         if end + 8 > stop or data[end] >= 0x80 or 0x61 <= data[end] <= 0x7A:
             return position
         return end_of_contraction(data, end, stop, True)
-    skipped = np.uint64(first == 0x20)
-    n_symbols = leading_symbols(load_word(data, position) >> (skipped << np.uint64(3)))
-    end = position + n_symbols + np.int64(skipped)
-    if n_symbols > 0:
-        return end if end < position + 8 and 0x20 <= data[end] < 0x80 else position
-    if skipped and data[end] == 0x20:
-        end = end_of_blanks(data, end, stop)
-        if end < stop and 0x20 < data[end] < 0x80:
-            return end - 1  # the last space belongs to what follows
-    return position
+    return end_of_ascii_symbols(data, position, stop)
 
 
 @inlined
