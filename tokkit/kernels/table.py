@@ -121,6 +121,21 @@ def home_slot(value: np.uint64, n_slots: int) -> int:
 
 
 @inlined
+def next_slot(slot: int, n_slots: int) -> int:
+    """Return the slot where a look-up goes on."""
+    return slot + 1 if slot + 1 < n_slots else 0
+
+
+@inlined
+def free_slot(slots: NDArray[np.uint64], value: np.uint64) -> int:
+    """Return where the look-up of a hash ends in a table that lacks its pretoken and has room."""
+    slot = home_slot(value, slots.shape[0])
+    while slots[slot, REST] != 0:
+        slot = next_slot(slot, slots.shape[0])
+    return slot
+
+
+@inlined
 def look_ahead(
     data: NDArray[np.uint8],
     start: int,
@@ -199,7 +214,7 @@ def count_pretokens(
         length = stop - start
         if rest != LONG:
             while found != 0 and (found != rest or slots[slot, FIRST] != first):
-                slot = slot + 1 if slot + 1 < n_slots else 0
+                slot = next_slot(slot, n_slots)
                 found = slots[slot, REST]
         else:
             while found != 0 and not (
@@ -207,7 +222,7 @@ def count_pretokens(
                 and found >= LONG
                 and equals_long(data, start, length, arena, np.int64(found & POSITION))
             ):
-                slot = slot + 1 if slot + 1 < n_slots else 0
+                slot = next_slot(slot, n_slots)
                 found = slots[slot, REST]
             rest = LONG | np.uint64(used)
         while start >= bounds[document + 1]:
@@ -247,10 +262,7 @@ def count_pretokens(
 @inlined
 def copy_slot(source: NDArray[np.uint64], slot: int, target: NDArray[np.uint64]) -> None:
     """Copy a slot to where a look-up of its pretoken ends in another table, which lacks it and has room."""
-    n_slots = target.shape[0]
-    to = home_slot(hash_slot(source, slot), n_slots)
-    while target[to, REST] != 0:
-        to = to + 1 if to + 1 < n_slots else 0
+    to = free_slot(target, hash_slot(source, slot))
     for word in range(4):
         target[to, word] = source[slot, word]
 
@@ -271,7 +283,6 @@ def spread_slots(slots: NDArray[np.uint64], n_old: int, aside: NDArray[np.uint64
     so near the lowest ones, which may lie further from their homes than these move; they are set `aside`, as many as there is
     room for, and go last. Where that was not enough this ends with False, each pretoken in one slot of `slots` or `aside`.
     """
-    n_slots = slots.shape[0]
     n_aside = min(aside.shape[0], n_old)
     for slot in range(n_aside):
         for word in range(4):
@@ -281,20 +292,17 @@ def spread_slots(slots: NDArray[np.uint64], n_old: int, aside: NDArray[np.uint64
         rest = slots[slot, REST]
         if rest == 0:
             continue
-        first = slots[slot, FIRST]
-        to = home_slot(first if rest >= LONG else hash_short(first, rest), n_slots)
-        if to < slot:
+        value = hash_slot(slots, slot)
+        if home_slot(value, slots.shape[0]) < slot:
             return False
         slots[slot, REST] = 0
-        while slots[to, REST] != 0:
-            to = to + 1 if to + 1 < n_slots else 0
+        to = free_slot(slots, value)
         if to < slot and to >= n_aside:
             slots[slot, REST] = rest
             return False
-        slots[to, FIRST] = first
+        for word in range(4):
+            slots[to, word] = slots[slot, word]
         slots[to, REST] = rest
-        slots[to, COUNT] = slots[slot, COUNT]
-        slots[to, DOCUMENTS] = slots[slot, DOCUMENTS]
     for slot in range(n_aside):
         if aside[slot, REST] != 0:
             copy_slot(aside, slot, slots)
