@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.counts_table import slice_rows
+from tokkit.counts_table import joined_starts, slice_rows
 from tokkit.kernels import pieces as kernels
 from tokkit.kernels.merging import SCAN_LIMIT
 from tokkit.kernels.pair_index import NO_PAIR
+from tokkit.kernels.records import move_pairs
 from tokkit.plan_learn import Encoded, expanded_below, learn_below
 from tokkit.unicode import scripts_table
 
@@ -237,7 +238,7 @@ def _neighbours(table: CountsTable, members: NDArray[np.uint8]) -> NDArray[np.in
         if row == len(table):
             return found
         larger = np.zeros((2 * found.shape[0], 2), np.int64)
-        kernels.move_neighbours(found, larger)
+        move_pairs(found, larger)
         found = larger
 
 
@@ -259,11 +260,10 @@ def _strengths(
 
 def _joined(parts: Sequence[Encoded]) -> Encoded:
     """Return pretokens one after the other."""
-    lengths = np.concatenate([np.diff(each.starts) for each in parts])
-    starts = np.zeros(lengths.size + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
     return Encoded(
-        np.concatenate([each.ids for each in parts]), starts, np.concatenate([each.counts for each in parts])
+        np.concatenate([each.ids for each in parts]),
+        joined_starts([each.starts for each in parts]),
+        np.concatenate([each.counts for each in parts]),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import kernel
-from tokkit.kernels.merging import SCAN_LIMIT, merge_by_heap, merge_by_rounds, merge_by_scan
+from tokkit.kernels.merging import merge_symbols
 from tokkit.kernels.pair_index import NO_RANK, pair_rank
 from tokkit.kernels.strings import find_bytes
 
@@ -195,12 +195,5 @@ def encode_pretokens(
             n_symbols = _begin(
                 data, start, stop, byte_ids, pairs, partners, byte_pairs, characters, borders, symbols, ranks
             )
-            if n_symbols <= SCAN_LIMIT:
-                for i in range(n_symbols):
-                    ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK
-                n_symbols = merge_by_scan(n_symbols, symbols, ranks, after, before, limit, pairs, partners)
-            else:
-                n_symbols = merge_by_rounds(n_symbols, symbols, ranks, limit, pairs, partners)
-                n_symbols = merge_by_heap(n_symbols, symbols, ranks, after, before, heap, limit, pairs, partners)
-            used += n_symbols
+            used += merge_symbols(n_symbols, symbols, ranks, after, before, heap, limit, pairs, partners)
         id_starts[row + 1] = used

@@ -49,7 +49,6 @@ def index_pairs(
     byte_pairs: NDArray[np.int32],
 ) -> None:
     """Fill the pair index (all NO_PAIR on entry) with every split of every token into two tokens, and `partners` (all 0)."""
-    mask = np.uint64(pairs.size - 1)
     for row in range(starts.size - 1):
         start = starts[row]
         stop = starts[row + 1]
@@ -60,15 +59,22 @@ def index_pairs(
             right = find_bytes(data, middle, stop, data, starts, slots)
             if right < 0:
                 continue
-            key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
-            slot = _pair_slot(key, mask)
-            while pairs[slot] != NO_PAIR:
-                slot = (slot + np.uint64(1)) & mask
-            pairs[slot] = (key << np.uint64(22)) | np.uint64(row)
-            partners[left] |= np.uint64(1) << np.uint64(right & 63)
+            place_pair(left, right, row, pairs, partners)
     for first in range(256):
         for second in range(256):
             byte_pairs[first, second] = pair_rank(byte_ids[first], byte_ids[second], pairs, partners)
+
+
+@kernel
+def place_pair(left: int, right: int, rank: int, pairs: NDArray[np.uint64], partners: NDArray[np.uint64]) -> None:
+    """Put a pair of ids that it lacks into the pair index; see `pair_rank`."""
+    mask = np.uint64(pairs.size - 1)
+    key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
+    slot = _pair_slot(key, mask)
+    while pairs[slot] != NO_PAIR:
+        slot = (slot + np.uint64(1)) & mask
+    pairs[slot] = (key << np.uint64(22)) | np.uint64(rank)
+    partners[left] |= np.uint64(1) << np.uint64(right & 63)
 
 
 @kernel

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import kernel
-from tokkit.kernels.merging import SCAN_LIMIT, merge_by_heap, merge_by_rounds, merge_by_scan
-from tokkit.kernels.pair_index import NO_PAIR, NO_RANK, _pair_slot, pair_rank
+from tokkit.kernels.merging import merge_symbols
+from tokkit.kernels.pair_index import NO_RANK, pair_rank, place_pair
+from tokkit.kernels.records import pair_slot
+from tokkit.kernels.scripts import code_point_at
 from tokkit.kernels.strings import HASH_FACTOR
 
 if TYPE_CHECKING:
@@ -32,9 +34,7 @@ def _character(data: NDArray[np.uint8], position: int, stop: int, members: NDArr
     length = 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
     if 0x80 <= lead < 0xC0 or position + length > stop:
         return BROKEN, 1
-    code_point = lead if length == 1 else lead & (0xFF >> (length + 1))
-    for i in range(1, length):
-        code_point = (code_point << 6) | np.int64(data[position + i] & np.uint8(0x3F))
+    code_point = code_point_at(data, position, length)
     if code_point >= members.size or not members[code_point]:
         code_point = np.int64(0)
     return code_point, length
@@ -43,11 +43,10 @@ def _character(data: NDArray[np.uint8], position: int, stop: int, members: NDArr
 @kernel
 def _neighbours_slot(left: int, right: int, table: NDArray[np.int64]) -> int:
     """Return where a pair of characters stands in the table, or where it would."""
-    key = (np.int64(left) << 21 | right) + 1
+    key = np.int64(left) << 21 | right
     mask = np.uint64(table.shape[0] - 1)
-    slot = np.uint64(key) * HASH_FACTOR
-    slot = (slot ^ (slot >> np.uint64(32))) & mask
-    while table[slot, 0] != 0 and table[slot, 0] != key:
+    slot = pair_slot(key, table.shape[0])
+    while table[slot, 0] != 0 and table[slot, 0] != key + 1:
         slot = (slot + np.uint64(1)) & mask
     return np.int64(slot)
 
@@ -80,17 +79,6 @@ def count_neighbours(
             position += length
         row += 1
     return row, n_pairs
-
-
-@kernel
-def move_neighbours(table: NDArray[np.int64], larger: NDArray[np.int64]) -> None:
-    """Move a table of counted pairs into a larger, empty one."""
-    for i in range(table.shape[0]):
-        if table[i, 0]:
-            key = table[i, 0] - 1
-            slot = _neighbours_slot(key >> 21, key & 0x1FFFFF, larger)
-            larger[slot, 0] = table[i, 0]
-            larger[slot, 1] = table[i, 1]
 
 
 @kernel
@@ -241,16 +229,8 @@ def index_learned(
 
     No others ever stand side by side: a token's bytes are encoded in one way by the tokens before it.
     """
-    mask = np.uint64(pairs.size - 1)
     for number in range(learned.shape[0]):
-        left = learned[number, 0]
-        right = learned[number, 1]
-        key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
-        slot = _pair_slot(key, mask)
-        while pairs[slot] != NO_PAIR:
-            slot = (slot + np.uint64(1)) & mask
-        pairs[slot] = (key << np.uint64(22)) | np.uint64(first_id + number)
-        partners[left] |= np.uint64(1) << np.uint64(right & 63)
+        place_pair(learned[number, 0], learned[number, 1], first_id + number, pairs, partners)
 
 
 @kernel
@@ -304,15 +284,7 @@ def add_merges(
         for i in range(n_symbols - 1):
             ranks[i] = pair_rank(symbols[i], symbols[i + 1], pairs, partners)
         ranks[n_symbols - 1] = NO_RANK
-        if n_symbols <= SCAN_LIMIT:
-            for i in range(n_symbols):
-                ranks[i] = (ranks[i] << np.int32(7)) | np.int32(i) if ranks[i] != NO_RANK else NO_RANK
-            n_symbols = merge_by_scan(n_symbols, symbols, ranks, after, before, np.int64(NO_RANK), pairs, partners)
-        else:
-            n_symbols = merge_by_rounds(n_symbols, symbols, ranks, np.int64(NO_RANK), pairs, partners)
-            n_symbols = merge_by_heap(
-                n_symbols, symbols, ranks, after, before, heap, np.int64(NO_RANK), pairs, partners
-            )
+        n_symbols = merge_symbols(n_symbols, symbols, ranks, after, before, heap, np.int64(NO_RANK), pairs, partners)
         # What was merged, from the tokens down to what they are made of: a list that grows while it is read.
         made = 0
         for i in range(n_symbols):

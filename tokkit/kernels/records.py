@@ -105,7 +105,7 @@ def fill_expanded(
 
 @kernel
 def pair_slot(key: int, n_slots: int) -> np.uint64:
-    """Return where to look for the pair `left << 32 | right` first, in a table of 2**k slots."""
+    """Return where to look for the key of a pair, as `left << 32 | right`, first, in a table of 2**k slots."""
     value = np.uint64(key) * HASH_FACTOR
     return (value ^ (value >> np.uint64(32))) & np.uint64(n_slots - 1)
 
@@ -141,13 +141,12 @@ def count_pairs(
 
 @kernel
 def move_pairs(table: NDArray[np.int64], larger: NDArray[np.int64]) -> None:
-    """Move a table of counted pairs into a larger, empty one."""
+    """Move a table of counted pairs, whose first column is key + 1, into a larger, empty one."""
     mask = np.uint64(larger.shape[0] - 1)
     for i in range(table.shape[0]):
         if table[i, 0]:
             slot = pair_slot(table[i, 0] - 1, larger.shape[0])
             while larger[slot, 0]:
                 slot = (slot + np.uint64(1)) & mask
-            larger[slot, 0] = table[i, 0]
-            larger[slot, 1] = table[i, 1]
-            larger[slot, 2] = table[i, 2]
+            for column in range(table.shape[1]):
+                larger[slot, column] = table[i, column]

@@ -1,4 +1,4 @@
-"""Count the characters of a script in byte strings."""
+"""The characters of byte strings: their code points, and how many are of a script."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.jit import kernel
+from tokkit.kernels.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+@inlined
+def code_point_at(data: NDArray[np.uint8], position: int, length: int) -> int:
+    """Return the code point of the character of so many bytes at a position."""
+    code_point = np.int64(data[position])
+    if length > 1:
+        code_point &= 0xFF >> (length + 1)
+    for i in range(1, length):
+        code_point = (code_point << 6) | np.int64(data[position + i] & np.uint8(0x3F))
+    return code_point
 
 
 @kernel
@@ -30,9 +41,7 @@ def count_members(
             length = 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
             if position + length > stop:
                 break
-            code_point = lead if length == 1 else lead & (0xFF >> (length + 1))
-            for i in range(1, length):
-                code_point = (code_point << 6) | np.int64(data[position + i] & np.uint8(0x3F))
+            code_point = code_point_at(data, position, length)
             found += members[code_point] if code_point < members.size else 0
             position += length
         counts[row] = found
