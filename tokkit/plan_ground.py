@@ -87,7 +87,6 @@ class Ground:
         rates: tokens a byte of the mixture and of each language.
         folds: tokens of each slice of each fold, slice by slice; None without folds.
         fold_bytes: float64[n_folds, n_slices].
-        beginnings: bool[2**16], the first two bytes that learned tokens may have.
         pieces: what is learned from and measured, where prefixes of a closed base are learned on.
         kin_bytes: int64[n_folds, n_slices], the bytes of the touched rows, there.
         kin_ranks: int64[n_kin], the ranks of the kin, there.
@@ -108,7 +107,6 @@ class Ground:
     rates: Measures
     folds: Measures | None
     fold_bytes: NDArray[np.float64]
-    beginnings: NDArray[np.bool_]
     pieces: Pieces | None = None
     kin_bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0), np.int64))
     kin_ranks: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -134,10 +132,10 @@ class Ground:
         of_kin = [of_rows(each, wanted) for each, wanted in zip(tables, touched, strict=True)]
         others = [of_rows(each, ~wanted) for each, wanted in zip(tables, touched, strict=True)]
         depths = np.arange(len(base.tokens) + 1)
+        related = np.array([token in kin for token in base.tokens])
         if usage is not None:
-            related = np.array([token in kin for token in base.tokens])
             depths = measured_depths(base, usage, related, of_kin, others, shares[0])
-        scale = depths, kin_before(base, kin, usage)
+        scale = depths, kin_before(related, usage)
         ground = Ground(
             base,
             usage,
@@ -152,19 +150,22 @@ class Ground:
             Measures(*scale),
             Measures(*scale) if table.folds else None,
             np.array([[part.bytes for part in each.slices] for each in tables], np.float64),
-            beginnings,
         )
         if usage is None and all(len(token) == 1 for token in base.tokens[:LEAST_CUT]):
-            ground._cut_into_pieces()
+            ground._cut_into_pieces(related, beginnings)
             return ground
         steps = sorted({*range(LEAST_CUT, base.n_ranks, _USAGE_STEP), base.n_ranks}) if usage else []
         for each in [usage.vocabulary(cut) for cut in steps] if usage else [base]:
             ground._add_alone(ground._measured_alone(each))
         return ground
 
-    def _cut_into_pieces(self) -> None:
-        """Measure every prefix of a closed base, and cut what is learned from and measured into pieces."""
-        related = np.array([token in self.kin for token in self.base.tokens])
+    def _cut_into_pieces(self, related: NDArray[np.bool_], beginnings: NDArray[np.bool_]) -> None:
+        """Measure every prefix of a closed base, and cut what is learned from and measured into pieces.
+
+        Args:
+            related: bool[n_tokens], the tokens of the base that are kin.
+            beginnings: bool[2**16], the first two bytes that learned tokens may have.
+        """
         curves = [curve(self.base, each) for each in self.touched]
         self.kin_bytes = np.stack([each.n_bytes for each in curves])
         self.kin_ranks = np.flatnonzero(related)
@@ -176,7 +177,7 @@ class Ground:
         others = (curve(self.base, each) for each in self.others)
         measured = ((other.n_bytes, other.merges + each.merges) for each, other in zip(curves, others, strict=True))
         self._add_alone(_lines(measured, 0, np.arange(related.size + 1), self.shares))
-        alone = ~related & ~holds(*flatten(self.base.tokens), self.beginnings)
+        alone = ~related & ~holds(*flatten(self.base.tokens), beginnings)
         self.pieces = Pieces.of(self.base, self.source, self.touched, alone, self.script, self.min_count, FOLD_STEP)
 
     @property

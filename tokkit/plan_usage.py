@@ -63,13 +63,12 @@ def measured_depths(
     return depths
 
 
-def kin_before(base: Vocabulary, kin: frozenset[bytes], usage: Usage | None) -> NDArray[np.int64]:
+def kin_before(kin: NDArray[np.bool_], usage: Usage | None) -> NDArray[np.int64]:
     """Return how many of each number of the base's tokens are of `kin`, int64[n + 1]."""
-    related = np.array([token in kin for token in base.tokens])
-    before = np.zeros(related.size + 1, np.int64)
+    before = np.zeros(kin.size + 1, np.int64)
     if usage is None:
-        np.cumsum(related, out=before[1:])
+        np.cumsum(kin, out=before[1:])
     else:
-        before[:] = related.sum()
-        before[related.size - usage.taken.size : -1] -= np.cumsum(related[usage.taken])[::-1]
+        before[:] = kin.sum()
+        before[kin.size - usage.taken.size : -1] -= np.cumsum(kin[usage.taken])[::-1]
     return before
