@@ -75,8 +75,7 @@ box-decoration-break:clone;margin-right:1px;unicode-bidi:isolate}
 code,.tokens.listed,.mono{font-family:ui-monospace,"Cascadia Mono","DejaVu Sans Mono","Noto Sans Mono CJK SC",monospace;
 font-size:.88em}
 .tokens.listed{white-space:normal;word-break:normal}
-.listed bdi{margin-right:.4em;padding:.12em .3em;white-space:pre-wrap}
-.listed bdi{display:inline-block;max-width:100%;line-height:1.5}
+.listed bdi{display:inline-block;max-width:100%;margin-right:.4em;padding:.12em .3em;line-height:1.5;white-space:pre-wrap}
 .scroll+.scroll{margin-top:1.2rem}
 .narrow{display:none}
 .cut{display:grid;grid-template-columns:minmax(120px,190px) 1fr;gap:.1rem 1rem;padding:.45rem 0;border-top:1px solid var(--line)}
