@@ -447,14 +447,16 @@ def test_counting_goes_on_where_nothing_can_be_reserved(monkeypatch) -> None:
     assert counter.reserved.shape == counter.slots.shape
 
 
-def slots_with(hashes: list[int], n_slots: int) -> NDArray[np.uint64]:
-    """A table of long pretokens, as many as there are hashes, numbered by their places in the arena."""
+def slots_with(hashes: list[int], n_slots: int, go_home: set[int]) -> NDArray[np.uint64]:
+    """A table of long pretokens, as many as there are hashes, numbered by their places in the arena; some go home."""
     slots = np.zeros((n_slots, 4), np.uint64)
     for place, value in enumerate(hashes):
-        slot = (value >> 32) * n_slots >> 32
+        home = slot = (value >> 32) * n_slots >> 32
         while slots[slot, table_kernels.REST]:
             slot = (slot + 1) % n_slots
         slots[slot] = value, int(table_kernels.LONG) | place, place + 1, place + 2
+        if place in go_home:
+            slots[[home, slot]] = slots[[slot, home]]
     return slots
 
 
@@ -466,12 +468,13 @@ TOP = (1 << 64) - 1
     hashes=st.lists(st.integers(0, TOP) | st.sampled_from([0, 1, 1 << 60, TOP >> 1, TOP - 1, TOP]), max_size=60),
     factor=st.floats(1.01, 3),
     n_aside=st.integers(0, 70),
+    go_home=st.sets(st.integers(0, 59)),
 )
-def test_a_table_that_grows_in_place_keeps_every_pretoken_in_reach(hashes, factor, n_aside) -> None:
+def test_a_table_that_grows_in_place_keeps_every_pretoken_in_reach(hashes, factor, n_aside, go_home) -> None:
     """Hashes all alike too, of which a run is as long as the table; then not enough is set aside, and it says so."""
     n_old = len(hashes) * 8 // 5 + 1
     slots = np.zeros((max(n_old + 1, int(factor * n_old)), 4), np.uint64)
-    slots[:n_old] = slots_with(hashes, n_old)
+    slots[:n_old] = slots_with(hashes, n_old, go_home)
     aside = np.zeros((n_aside, 4), np.uint64)
     wanted = {(value, place) for place, value in enumerate(hashes)}
 
@@ -492,6 +495,29 @@ def test_a_table_that_grows_in_place_keeps_every_pretoken_in_reach(hashes, facto
         home = (int(slots[slot, table_kernels.FIRST]) >> 32) * n_slots >> 32
         between = range(home, slot if slot >= home else slot + n_slots)
         assert all(slots[each % n_slots, table_kernels.REST] for each in between), (home, slot)
+
+
+def test_none_lies_at_a_home_that_is_counted_less_often_than_what_it_keeps_away() -> None:
+    """A table that grows puts them into the order of their hashes; what is counted once more then goes home where it belongs."""
+    rng = random.Random(7)
+    words = [" " + "".join(rng.choices("abcdefgh", k=rng.randint(3, 24))) for _ in range(20_000)]
+    text = "".join(words + rng.choices(words, [1 / (rank + 1) for rank in range(len(words))], k=60_000)).encode()
+    counter = Counter()
+    for _ in range(2):
+        counter.count(np.frombuffer(text, np.uint8), np.array([0, len(text)]), CL100K, continues=False)
+    slots = counter.slots
+    full = np.flatnonzero(slots[:, table_kernels.REST])
+    short = slots[full, table_kernels.REST] < table_kernels.LONG
+    hashes = [
+        int(table_kernels.hash_short(first, rest) if is_short else first)
+        for (first, rest), is_short in zip(slots[full, :2], short, strict=True)
+    ]
+    homes = np.array([(value >> 32) * slots.shape[0] >> 32 for value in hashes])
+    counts = slots[:, table_kernels.COUNT]
+    assert 0.1 < (homes != full).mean() < 0.2
+    assert 0.4 < short.mean() < 0.8  # long ones lie in the arena, and go home too
+    assert (counts[homes] >= counts[full]).all()
+    assert counts[full[homes != full]].sum() < 0.1 * counts.sum()
 
 
 @pytest.mark.parametrize("filling", [b"", b"\0", b"ab"])

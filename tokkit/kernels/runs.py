@@ -90,8 +90,11 @@ def n_leading(high_bits: np.uint64) -> int:
 
 @inlined
 def ascii_letters(word: np.uint64) -> np.uint64:
-    """Return the high bits of those of eight bytes that are ASCII letters, which are looked at in lower case."""
-    return bytes_between(word | np.uint64(0x20) * EACH_BYTE, 0x61, 0x7A)
+    """Return the high bits of those of eight bytes that are ASCII letters; as `bytes_between`, with small letters as capitals."""
+    capitals = word & np.uint64(0x5F) * EACH_BYTE
+    from_a = capitals + np.uint64(0x80 - 0x41) * EACH_BYTE
+    above_z = capitals + np.uint64(0x7F - 0x5A) * EACH_BYTE
+    return from_a & ~above_z & ~word & HIGH_BITS
 
 
 @inlined
@@ -177,6 +180,19 @@ def end_of_letters(data: NDArray[np.uint8], position: int, stop: int, classes: N
         else:
             break
     return position
+
+
+@inlined
+def end_of_ascii_word(data: NDArray[np.uint8], position: int, stop: int, classes: NDArray[np.uint8]) -> int:
+    r"""Return the end of the run of `\p{L}` behind an ASCII byte, a letter or what may stand before some; else `position`.
+
+    Eight bytes must be readable. The first is taken for a letter, so that where the word ends does not wait for what it is.
+    """
+    n_letters = n_leading(ascii_letters(load_word(data, position)) | np.uint64(0x80))
+    if n_letters == 1 and not classes[data[position]] & LETTER:
+        return position
+    end = position + n_letters
+    return end if n_letters < 8 and data[end] < 0x80 else end_of_letters(data, end, stop, classes)
 
 
 @inlined

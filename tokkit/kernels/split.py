@@ -28,12 +28,12 @@ from tokkit.kernels.runs import (
     char_length,
     class_at,
     end_of_ascii_symbols,
+    end_of_ascii_word,
     end_of_contraction,
     end_of_letters,
     end_of_numbers,
     end_of_space,
     end_of_symbols,
-    leading_letters,
     n_leading,
 )
 
@@ -53,16 +53,11 @@ def end_of_cl100k(data: NDArray[np.uint8], position: int, stop: int, newlines: i
     if position + 8 <= stop:
         # Most pretokens are ASCII: words with or without one character before them, a few symbols with or without a space
         # before them, or spaces; so few branches for each, foreseen more often.
-        word = load_word(data, position)
-        first = word & np.uint64(0xFF)
+        first = data[position]
         if first < 0x80 and not classes[first] & NUMBER_OR_NEWLINE:
-            skipped = np.uint64(1) - np.uint64(classes[first] & LETTER)
-            n_letters = leading_letters(word >> (skipped << np.uint64(3)))
-            if n_letters > 0:
-                end = position + n_letters + np.int64(skipped)
-                if end < position + 8 and data[end] < 0x80:
-                    return end
-                return end_of_letters(data, end, stop, classes)
+            end = end_of_ascii_word(data, position, stop, classes)
+            if end > position:
+                return end
             end = end_of_ascii_symbols(data, position, stop)
             if end > position:
                 return end
@@ -92,13 +87,10 @@ def end_of_gpt2(data: NDArray[np.uint8], position: int, stop: int, classes: NDAr
     if end > position:
         return end
     if position + 8 <= stop and data[position] < 0x80:  # as for cl100k, but only a space may stand before a word
-        skipped = np.uint64(data[position] == 0x20)
-        n_letters = leading_letters(load_word(data, position) >> (skipped << np.uint64(3)))
-        if n_letters > 0:
-            end = position + n_letters + np.int64(skipped)
-            if end < position + 8 and data[end] < 0x80:
+        if data[position] == 0x20 or classes[data[position]] & LETTER:
+            end = end_of_ascii_word(data, position, stop, classes)
+            if end > position:
                 return end
-            return end_of_letters(data, end, stop, classes)
         end = end_of_ascii_symbols(data, position, stop)
         if end > position:
             return end

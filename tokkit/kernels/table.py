@@ -7,9 +7,10 @@
     COUNT      how often it was counted
     DOCUMENTS  the last document that it was seen in << 32 | in how many documents it was
 
-REST is 0 in an empty slot only. A pretoken's home is at its hash as a fraction of all hashes: in a table that grows all keep
-their order, so that it grows where it lies, in one direction. `arena: uint8[...]` holds the long ones, each after a word with
-its length. `state: int64[2]` is the number of pretokens and of the bytes used in the arena.
+REST is 0 in an empty slot only. A pretoken's home is at its hash as a fraction of all hashes: in a table that grows homes keep
+their order, so that it grows where it lies, in one direction. A pretoken lies at home or behind it, no slot between is empty, and
+what is counted more often than what lies at its home takes that place. `arena: uint8[...]` holds the long ones, each after a
+word with its length. `state: int64[2]` is the number of pretokens and of the bytes used in the arena.
 """
 
 from __future__ import annotations
@@ -202,7 +203,8 @@ def count_pretokens(
         place = pretoken % AHEAD
         first = ahead[place, FIRST]
         rest = ahead[place, REST]
-        slot = np.int64(ahead[place, HOME])
+        home = np.int64(ahead[place, HOME])
+        slot = home
         if pretoken + AHEAD < n_pretokens:
             look_ahead(data, starts[pretoken + AHEAD], starts[pretoken + AHEAD + 1], slots, ahead, place)
             nearer = (pretoken + AHEAD // 2) % AHEAD
@@ -253,6 +255,10 @@ def count_pretokens(
             documents = slots[slot, DOCUMENTS]
             is_new = np.uint64(documents >> np.uint64(32) != seen)
             slots[slot, DOCUMENTS] = seen << np.uint64(32) | ((documents & LOW_HALF) + is_new)
+            # What lies at home is moved behind its own home by this, as far as it was full up to here, and found there.
+            if slot != home and slots[slot, COUNT] > slots[home, COUNT]:
+                for word in range(4):
+                    slots[slot, word], slots[home, word] = slots[home, word], slots[slot, word]
         done = pretoken + 1
     state[0] = n_entries
     state[1] = used
