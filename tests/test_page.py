@@ -72,7 +72,7 @@ def page(tiny: Vocabulary) -> Page:
         curves=curves_of(tiny, table),
         frontier=(
             Split(200, 62, 3.0, (2.9, 3.1), 0.0, (0.0, 0.0), label="best"),
-            Split(250, 12, 2.5, (2.4, 2.6), 0.2, (0.15, 0.26), exact=False, label=SCRIPT),
+            Split(250, 12, 2.5, (2.4, 2.6), 0.2, (0.15, 0.26), label=SCRIPT),
         ),
         suspects=[Suspect(262 + n, token, SCRIPT, f"it stood in {SCRIPT}") for n, token in enumerate(TOKENS)],
     )
@@ -257,12 +257,12 @@ def test_a_cut_is_shown_where_the_prefix_is_one_of_the_base(tiny):
 
 
 def test_a_plan_becomes_the_frontier():
-    split = {"prefix": 10, "learned": 5, "bytes_per_token": 2.0, "change": 0.0, "exact": True}
-    other: dict[str, Any] = {"prefix": 12, "learned": 3, "bytes_per_token": 1.5, "change": 1 / 3, "exact": False}
+    split = {"prefix": 10, "learned": 5, "bytes_per_token": 2.0, "change": 0.0}
+    other: dict[str, Any] = {"prefix": 12, "learned": 3, "bytes_per_token": 1.5, "change": 1 / 3}
     other |= {"interval": [1.4, 1.75], "change_interval": [0.25, 0.375]}
     assert splits_of({"best": split, "seed": None, "frontier": [split, other]}, "plan.json") == (
         Split(10, 5, 2.0, label="best"),
-        Split(12, 3, 1.5, (1.4, 1.75), 1 / 3, (0.25, 0.375), exact=False),
+        Split(12, 3, 1.5, (1.4, 1.75), 1 / 3, (0.25, 0.375)),
     )
     with pytest.raises(FormatError, match=r"plan\.json: not a plan: 'seed'"):
         splits_of({"best": None}, "plan.json")
@@ -284,7 +284,7 @@ def test_the_verb_puts_curves_and_frontier_on_the_page(tiny, tmp_path, capsys):
     tiktoken.save(tiny, tmp_path / "tiny.tiktoken")
     tiktoken.save(replace(tiny, name="cut", tokens=tiny.tokens[:258], segments=()), tmp_path / "cut.tiktoken")
     save(count_texts(["the thing in the then"], pattern=tiny.pattern, language="en"), tmp_path / "en.parquet")
-    split = {"prefix": 258, "learned": 5, "bytes_per_token": 2.0, "change": 0.0, "exact": True}
+    split = {"prefix": 258, "learned": 5, "bytes_per_token": 2.0, "change": 0.0}
     document = json.dumps({"best": split, "seed": None, "frontier": [split]})
     (tmp_path / "plan.json").write_text(document, "utf-8")
     words = ["report", "cut.tiktoken", "--baseline", "tiny.tiktoken", "--on", "en.parquet", "--plan", "plan.json", "-q"]

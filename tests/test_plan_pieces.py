@@ -121,7 +121,7 @@ def test_merges_are_added_up_by_fold_and_step(base, tables):
 def test_pieces_are_fewer_and_hold_no_weak_border(base, tables):
     source, _ = tables
     pieces = pieces_of(base, tables)
-    level = pieces._level(40)
+    level = pieces._level(40, 100)
     whole = pieces.whole[0]
     assert level.source.ids.size < whole.ids.size / 4
     counts: dict[str, int] = {}

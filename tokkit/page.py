@@ -99,7 +99,6 @@ class Split:
         interval: that of the bytes per token; None where there is none.
         change: tokens against the best split, 0.01 for one in a hundred more.
         change_interval: that of the change.
-        exact: whether it was learned; else filled in.
         label: `best`, `seed` or nothing.
     """
 
@@ -109,7 +108,6 @@ class Split:
     interval: tuple[float, float] | None = None
     change: float = 0.0
     change_interval: tuple[float, float] | None = None
-    exact: bool = True
     label: str = ""
 
 

@@ -94,7 +94,6 @@ def splits_of(document: Mapping[str, Any], source: str) -> tuple[Split, ...]:
                 _interval(row.get("interval")),
                 float(row["change"]),
                 _interval(row.get("change_interval")),
-                bool(row["exact"]),
                 named.get((prefix, learned), ""),
             )
             for (prefix, learned), row in sorted(rows.items())

@@ -3,15 +3,13 @@
 Every slot goes to the base or to learning, and each further slot on a side saves less than the one before. So the sum has a best
 split, where the last slot saves the same on both sides.
 
-What a split comes to is known exactly where it was learned; between those it is filled in (`tokkit.plan_ground`), which is off
-by a hundredth of a per cent or so where learned splits are 20,000 slots apart: `Plan.missed` says how much, at the splits that
-were filled in before they were learned. What is filled in says where to learn next, and draws the line between: a few splits are
-learned, evenly spread; then where what is filled in is lowest, until that is within 500 slots of a learned one, or better by
-less than a hundred-thousandth; so for each size of the ladder. Then the splits 5,000 slots beside the best are learned, and
-those that the margins take slots from. So the best split, the seed's, those beside it, both margins of each and the ladder's
-best splits are learned; only the rest of the frontier is filled in, and says so. Where any script may be learned, what is
-filled in lies above the truth, so that more is learned: until a worse split is known within 1,000 slots on either side of the
-best, or until the text cannot tell the neighbours apart.
+What a split comes to is known exactly where it was learned, and every split of a plan was: the best, the seed's, the frontier
+every 5,000 slots, those beside the best, those that the margins take slots from, the best of each size of the ladder. What lies
+between is guessed (`tokkit.plan_ground`), to know where to learn next: a few splits are learned, evenly spread; then where the
+guess is lowest, until that is within 500 slots of a learned one, or better by less than a hundred-thousandth; so for each size
+of the ladder. Then all the rest that is shown is learned; where one of those turns out better, all is looked at again. Where any
+script may be learned, the guess lies above the truth, so that more is learned: until a worse split is known within 1,000 slots
+on either side of the best, or until the text cannot tell the neighbours apart.
 
 Measured on the text it was learned from, learning looks better than it is: give held-out counts to measure on. The best is
 chosen on the text that it is measured on; so are its neighbours, and none of them by more than the intervals say.
@@ -33,7 +31,7 @@ from tokkit.counts import slice_weights
 from tokkit.counts_folds import Interval, interval_of, unfolded
 from tokkit.curves import LEAST_CUT, is_closed, require_pattern
 from tokkit.errors import InputError, SizeError
-from tokkit.plan_ground import FOLD_STEP, Ground
+from tokkit.plan_ground import Ground
 from tokkit.plan_search import MOST_LEARNINGS, WINDOW, beside, best_learned, neighbours, rounds, window_below
 from tokkit.select import select
 from tokkit.usage import order_by_usage
@@ -48,9 +46,9 @@ if TYPE_CHECKING:
     from tokkit.vocabulary import Vocabulary
 
 SEED = 60_004
-FRONTIER_STEP = 2_500
 LADDER = (64_000, 96_000, 128_000, 160_000)
 _AROUND = 10_000  # slots on either side of the best whose learned splits say where the best of a draw is
+_ENOUGH_FOR_FOUR = 6
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,6 @@ class Split:
         learned: learned tokens.
         bytes_per_token: of the mixture.
         by_language: the same for the bytes of each language, as they are in the counts.
-        exact: whether it was learned; else filled in between two that were.
         interval: that of the bytes per token; None without folds.
         change: tokens against the best split: 0.01 for one in a hundred more.
         change_interval: that of the change; both splits are measured on the same draws.
@@ -73,7 +70,6 @@ class Split:
     learned: int
     bytes_per_token: float
     by_language: Mapping[str, float]
-    exact: bool
     interval: Interval | None = None
     change: float = 0.0
     change_interval: Interval | None = None
@@ -110,12 +106,11 @@ class Plan:
         best_margin: what the last slots save at the best split.
         seed_margin: the same at the seed's.
         wrong: the splits with 5,000 slots fewer for the base, and 5,000 more, where there are such.
-        frontier: splits of the size, by prefix.
+        frontier: all learned splits of the size, by prefix, some 5,000 apart or nearer; the last has no learned tokens.
         ladder: size -> its best split.
         learned_on: the numbers of the base's tokens that were learned on.
         folds: how many folds the intervals come from; 0 for none.
         same_text: whether it was measured on the counts it learned from, which flatters learning.
-        missed: by what share of the tokens splits that were learned later had been filled in wrong, at most; None if none were.
     """
 
     base: str
@@ -138,7 +133,6 @@ class Plan:
     learned_on: tuple[int, ...]
     folds: int
     same_text: bool
-    missed: float | None = None
 
 
 def plan(
@@ -200,24 +194,24 @@ def plan(
     rooms = {each: at for each, at in rooms.items() if at >= LEAST_CUT}
     shares = slice_weights(table.totals, weights) if weights else None
     usage = _usage(ranks, table, source, weights, shares) if by_usage else None
-    ground = Ground.of(ranks, table, source, shares, usage, script, min_count)
+    jobs = jobs or os.cpu_count() or 1
+    ground = Ground.of(ranks, table, source, shares, usage, script, min_count, jobs)
     most = min(len(ranks.tokens), room)
     done = 0
     for asked in rounds(ground, most, room, list(rooms.values()), seed):
         found = []
         if ground.pieces is not None:
             ground.pieces.most = max(each.wanted for each in asked)
-        with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as threads:
+        with ThreadPoolExecutor(jobs) as threads:
             for learned in threads.map(lambda each: ground.learn_on(each.cut, each.wanted), asked):
                 found.append(learned)
                 done += 1
                 if progress:
                     progress(min(done, MOST_LEARNINGS), MOST_LEARNINGS)
-        ground.add(found, [each.room for each in asked])
+        ground.add(found)
     best = best_learned(ground, room)
     below, above = neighbours(ground, room)
     seeded = seed in ground.learned_for(room)
-    steps = sorted({*(cut for cut in ground.known if cut <= most), *range(0, most, FRONTIER_STEP)})
     look = _Look(ground, room, best)
     return Plan(
         base.name,
@@ -235,18 +229,17 @@ def plan(
         _margin(ground, best, room),
         _margin(ground, seed, room) if seeded else None,
         tuple(look.split(cut) for cut in beside(ground, best, most)),
-        tuple(look.split(cut) for cut in steps if cut >= ground.known[0]),
+        tuple(look.split(cut) for cut in ground.learned_for(room)),
         {each: _best_of(ground, at) for each, at in rooms.items()},
         tuple(ground.known),
         table.folds,
         learn_from is None,
-        max(map(abs, ground.misses.values()), default=None),
     )
 
 
 def _best_of(ground: Ground, room: int) -> Split:
-    """Return the best split of a size of the ladder: of those learned, or where none was, as it is filled in."""
-    best = best_learned(ground, room) if ground.learned_for(room) else ground.best(room)
+    """Return the best split of a size of the ladder."""
+    best = best_learned(ground, room)
     return _Look(ground, room, best).split(best)
 
 
@@ -271,20 +264,17 @@ def _usage(
 def _best_interval(ground: Ground, room: int) -> tuple[int, int] | None:
     """Return where the best split is for 95 in 100 draws; the best that was learned is always in it.
 
-    What is filled in has a kink at each learned split, which draws the lowest place there or away. So for each draw it is the
-    lowest place of the smooth curve that fits closest around the best: what is filled in, by a curve of the fourth degree; where
-    any script is learned, the learned splits, by a parabola.
+    For each draw it is the lowest place of the smooth curve that fits the learned splits around the best: of the fourth degree
+    where there are more than enough of them, else a parabola.
     """
     if ground.folds is None:
         return None
     best = best_learned(ground, room)
-    straight = ground.script is None
-    near = np.array(ground.learned_for(room), np.int64) if straight else ground.prefixes(room)
+    near = np.array(ground.learned_for(room), np.int64)
     near = near[np.abs(near - best) <= _AROUND]
-    near = near if straight else near[(near - best) % FOLD_STEP == 0]
     rates = ground.draws(near, room)[0]
     away = (near - best) / _AROUND
-    degree = min(2 if straight else 4, near.size - 1)
+    degree = min(4 if near.size > _ENOUGH_FOR_FOUR else 2, near.size - 1)
     fitted = np.linalg.lstsq(np.vander(away, degree + 1), (rates - rates[:, :1]).T, rcond=None)[0]
     finer = np.arange(near[0], near[-1] + 1, 16)
     found = finer[np.argmin(np.vander((finer - best) / _AROUND, degree + 1) @ fitted, axis=0)]
@@ -314,7 +304,6 @@ class _Look:
             learned,
             1 / float(rates[0, 0]),
             {group: 1 / rate for group, rate, _ in named if rate},
-            prefix in ground.learned_for(room),
             intervals[0],
             float(rates[0, 0] / rates[0, 1]) - 1,
             _interval(change),

@@ -10,11 +10,11 @@ tokens at once. The rest is filled in. The tokens at N of the base and k learned
   both, in the same order, and these merges are the same. One in 70 tokens of cl100k_base is kin for Han. So between two prefixes
   that were learned on, these merges are drawn straight over the number of kin, for as many learned tokens.
 
-How far that is from the truth is seen wherever a split is learned that was filled in before: `Ground.misses`. Where any script
-may be learned, all tokens are kin; then what is drawn lies above a curve that flattens.
+That is a guess, and says where to learn next: nothing of it leaves the plan. Where any script may be learned, all tokens are
+kin; then what is drawn lies above a curve that flattens.
 
-By usage the base has no such curve: what its most needed tokens come to is measured every few thousand, and drawn between over
-the uses that the tokens have in what is measured when they are taken away (`tokkit.plan_usage`).
+By usage the base has no such curve: what its most needed tokens come to is measured where it is learned on them, and drawn
+between over the uses that the tokens have in what is measured when they are taken away (`tokkit.plan_usage`).
 
 Where the counts keep folds of documents apart, all of that is known of each fold too, every `FOLD_STEP` tokens: draw as many
 folds again with replacement, add up, and see how much the figures differ (`intervals` of `tokkit.plan`). Nothing is encoded
@@ -23,6 +23,7 @@ again for a draw.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ import numpy as np
 
 from tokkit.counts_folds import DRAWS, folds_apart, times_drawn, unfolded
 from tokkit.curves import LEAST_CUT, curve
-from tokkit.encode import flatten
+from tokkit.encode import flatten, merge_table
 from tokkit.errors import InputError
 from tokkit.learn import learn
 from tokkit.plan_lines import Line, Measures
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from tokkit.vocabulary import Vocabulary
 
 FOLD_STEP = 128
-_USAGE_STEP = 5_000
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,6 @@ class Ground:
         kin_bytes: int64[n_folds, n_slices], the bytes of the touched rows, there.
         kin_ranks: int64[n_kin], the ranks of the kin, there.
         kin_merges: int64[n_folds, n_slices, n_kin + 1], the merges by those below each, there.
-        misses: for each number learned on between two others, the share by which its rate was filled in too high before.
     """
 
     base: Vocabulary
@@ -111,7 +110,6 @@ class Ground:
     kin_bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0), np.int64))
     kin_ranks: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     kin_merges: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0, 0), np.int64))
-    misses: dict[int, float] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -122,6 +120,7 @@ class Ground:
         usage: Usage | None,
         script: str | None,
         min_count: int,
+        jobs: int = 1,
     ) -> Ground:
         """Measure what learned tokens do not change, with every prefix of the base."""
         groups, shares = _shares(table, weights)
@@ -152,20 +151,19 @@ class Ground:
             np.array([[part.bytes for part in each.slices] for each in tables], np.float64),
         )
         if usage is None and all(len(token) == 1 for token in base.tokens[:LEAST_CUT]):
-            ground._cut_into_pieces(related, beginnings)
-            return ground
-        steps = sorted({*range(LEAST_CUT, base.n_ranks, _USAGE_STEP), base.n_ranks}) if usage else []
-        for each in [usage.vocabulary(cut) for cut in steps] if usage else [base]:
-            ground._add_alone(ground._measured_alone(each))
+            alone = ~related & ~holds(*flatten(base.tokens), beginnings)
+            merge_table(base)  # made once, before several threads want it
+            with ThreadPoolExecutor(jobs) as threads:
+                measuring = threads.submit(ground._measure_prefixes, related)
+                pieces = threads.submit(Pieces.of, base, ground.source, of_kin, alone, script, min_count, FOLD_STEP)
+            measuring.result()
+            ground.pieces = pieces.result()
+        elif usage is None:
+            ground._add_alone(ground._measured_alone(base))
         return ground
 
-    def _cut_into_pieces(self, related: NDArray[np.bool_], beginnings: NDArray[np.bool_]) -> None:
-        """Measure every prefix of a closed base, and cut what is learned from and measured into pieces.
-
-        Args:
-            related: bool[n_tokens], the tokens of the base that are kin.
-            beginnings: bool[2**16], the first two bytes that learned tokens may have.
-        """
+    def _measure_prefixes(self, related: NDArray[np.bool_]) -> None:
+        """Measure every prefix of a closed base, of whose tokens some are kin."""
         curves = [curve(self.base, each) for each in self.touched]
         self.kin_bytes = np.stack([each.n_bytes for each in curves])
         self.kin_ranks = np.flatnonzero(related)
@@ -177,8 +175,6 @@ class Ground:
         others = (curve(self.base, each) for each in self.others)
         measured = ((other.n_bytes, other.merges + each.merges) for each, other in zip(curves, others, strict=True))
         self._add_alone(_lines(measured, 0, np.arange(related.size + 1), self.shares))
-        alone = ~related & ~holds(*flatten(self.base.tokens), beginnings)
-        self.pieces = Pieces.of(self.base, self.source, self.touched, alone, self.script, self.min_count, FOLD_STEP)
 
     @property
     def known(self) -> list[int]:
@@ -237,13 +233,8 @@ class Ground:
         )
         return Learned(cut, lines, None, n_learned < wanted)
 
-    def add(self, found: Sequence[Learned], rooms: Sequence[int] = ()) -> None:
-        """Add what was learned; where it was filled in before, with the learned tokens of its room, note how wrong."""
-        filled_in = {
-            each.cut: (room, self.rate(each.cut, room))
-            for each, room in zip(found, rooms, strict=False)
-            if self.known and self.known[0] < each.cut < self.known[-1] and each.cut not in self.known
-        }
+    def add(self, found: Sequence[Learned]) -> None:
+        """Add what was learned."""
         for each in found:
             if each.alone is not None:
                 self._add_alone(each.alone)
@@ -251,8 +242,6 @@ class Ground:
                 if measures is not None:
                     measures.learned[each.cut] = line
                     measures.ended |= {each.cut} if each.ended else set()
-        for cut, (room, rate) in filled_in.items():
-            self.misses[cut] = rate / self.rate(cut, room) - 1
 
     def _measured_alone(self, vocabulary: Vocabulary) -> tuple[Line, Line]:
         """Measure what learned tokens do not change: with each prefix of the base, or with so many by usage."""

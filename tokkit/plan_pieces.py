@@ -39,7 +39,10 @@ _MORE_PAIRS = 1.8  # that many pairs of characters were as frequent as the last 
 _DECAY = 1.5  # the count of the n-th learned token falls no faster than n to the power of this
 _SAFE = 0.9
 _NEAR_ENOUGH = 0.34  # a level is taken for a higher line than its own down to this share of it
-_SLIGHTLY_ABOVE = 1.2  # and for a lower one, where it is no more: it may hold, and is found out where it does not
+_FEW = 10_000  # as many tokens as take less time to learn than a new level to cut
+_SLIGHTLY_ABOVE = (
+    1.1  # and for a lower one, where it is no more: with what is safe, no more than the last token was counted
+)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class Pieces:
             return Merges(np.empty((self.n_slices, 0), np.int64), np.empty((self.n_groups, 0), np.int64))
         line = 0 if self.script is None else self._guessed(wanted)
         while True:
-            level = self._level(line)
+            level = self._level(line, wanted)
             tokens, learned = learn_below(self.base, level.source, cut, start, wanted, self.script, self.min_count)
             if level.least <= self.min_count or (len(tokens) == wanted and learned[-1, 2] >= level.least):
                 break
@@ -182,11 +185,11 @@ class Pieces:
         n_pairs = int(_MORE_PAIRS * max(wanted, self.most))
         return int(self.pair_counts[min(n_pairs, self.pair_counts.size - 1)])
 
-    def _level(self, line: int) -> Level:
-        """Return the highest level for a line, a new one where none is near."""
+    def _level(self, line: int, wanted: int) -> Level:
+        """Return the highest level for a line, a new one where none is near and many tokens are wanted."""
         with self.lock:
             below = max((each for each in self.levels if each <= line * _SLIGHTLY_ABOVE), default=-1)
-            if below < line * _NEAR_ENOUGH or below < 0:
+            if below < 0 or (below < line * _NEAR_ENOUGH and wanted > _FEW):
                 whole = self.whole if below < 0 else (self.levels[below].source, self.levels[below].strengths)
                 source, strengths, _ = _gathered(*whole, line, self.alone, note=False)
                 self.levels[line] = Level(line, source, strengths, *self._measured(line))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.counts_table import Slice, SliceCounts, gathered, merged_rows, table_of
+from tokkit.kernels.pieces import mark_leads
 from tokkit.unicode import scripts_table
 
 if TYPE_CHECKING:
@@ -56,12 +57,10 @@ def touched_by(table: CountsTable, leads: NDArray[np.bool_]) -> NDArray[np.bool_
 
 
 def holds(data: NDArray[np.uint8], starts: NDArray[np.int64], leads: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell for each string whether it has two bytes that `leads` has, the second of which may be that of the next string."""
-    pairs = data.astype(np.uint16) << 8
-    pairs[:-1] |= data[1:]
-    found = np.zeros(pairs.size + 1, np.int64)
-    np.cumsum(leads[pairs], out=found[1:])
-    return found[starts[1:]] > found[starts[:-1]]
+    """Tell for each string whether it has two bytes that `leads` has; behind the last byte of a string stands a 0."""
+    found = np.empty(starts.size - 1, np.bool_)
+    mark_leads(data, starts, leads, found)
+    return found
 
 
 def of_rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:

@@ -1,4 +1,4 @@
-"""Where a plan learns: evenly spread at first, then where what is filled in is lowest, until that is known."""
+"""Where a plan learns: evenly spread at first, then where the guess is lowest, until that is known; then all that is shown."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PREFIXES = 5
 WRONG_BY = 5_000
+FRONTIER_STEP = 5_000
 WINDOW = (
     1_000  # slots over which a margin is averaged, and between which the best is bracketed where any script is learned
 )
@@ -25,7 +26,10 @@ _NEAR = 500  # a split this near to one that was learned is not learned again
 _ENOUGH = 1e-5  # a share of tokens that is not worth another learning
 _REFINEMENTS = 8
 _RUNG_REFINEMENTS = 3
-MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 8
+MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 12
+_REACH = (
+    5_000  # so many slots below a cut what is filled in is known; lower it matters where the best turns out to be there
+)
 _LEAST_PART = 2  # of a size of the ladder, the base is one part of so many at least, unless that turns out to be best
 
 
@@ -42,7 +46,7 @@ def rounds(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: in
     """Yield what to learn, a few at a time, each time when all before is known.
 
     Evenly spread first; then around the best split, and for each size of the ladder where what is filled in is lowest; lower,
-    where a size is best at the lowest that has as many learned tokens as it asks for.
+    where a size is best at the lowest that has as many learned tokens as it asks for. At last what is shown beside the best.
     """
     n_base = len(ground.base.tokens)
     first = _first_cuts(min(n_base, max(room, *ladder, 0)), seed)
@@ -50,7 +54,7 @@ def rounds(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: in
         first = sorted({*_first_cuts(min(n_base, room), seed), *first})
     spread = []
     for below, cut in zip([first[0], *first[:-1]], first, strict=True):
-        wanted = [max(0, room - below)]
+        wanted = [max(0, room - max(below, cut - _REACH))]
         for each in ladder:
             lowest = min((other for other in first if other * _LEAST_PART >= each), default=first[-1])
             wanted.append(each - max(below, lowest) if cut >= lowest else 0)
@@ -61,19 +65,31 @@ def rounds(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: in
         found = [] if wanted_cut is None else [Learning(wanted_cut, _asked(ground, wanted_cut, room), room)]
         rungs = (_next_rung(ground, each, last=number >= _RUNG_REFINEMENTS) for each in ladder)
         found += [each for each in rungs if each is not None]
-        found = found or _around(ground, most, room, seed)
+        found = found or _shown(ground, most, room, ladder, seed)
         if not found:
             return
-        yield _without_neighbours(found)
+        yield sorted(
+            _without_neighbours(found), key=lambda each: -each.wanted
+        )  # the longest first: threads end together
 
 
-def _around(ground: Ground, most: int, room: int, seed: int) -> list[Learning]:
-    """Return what is still to be learned around the best split and the seed's: what being wrong costs, and the margins."""
+def _shown(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: int) -> list[Learning]:
+    """Return what is still to be learned of all that is shown: what being wrong costs, the margins, the frontier, the ladder."""
     best = best_learned(ground, room)
-    wanted = [Learning(cut, room - cut, room) for cut in beside(ground, best, most)]
+    wrong = beside(ground, best, most)
+    wanted = [Learning(cut, room - cut, room) for cut in (*wrong, *_frontier(ground, most, room, wrong))]
     backs = [(split, window_below(ground, split)) for split in {best, seed} & {*ground.learned_for(room)}]
     wanted += [Learning(split - back, room - split, room - back) for split, back in backs if back]
+    wanted += [Learning(cut, each - cut, each) for each in ladder for cut in [min(ground.best(each), each)]
+               if not ground.learned_for(each)]  # fmt: skip
     return [each for each in wanted if each.cut not in ground.learned_for(each.room)]
+
+
+def _frontier(ground: Ground, most: int, room: int, wrong: Sequence[int]) -> list[int]:
+    """Return where else the frontier is learned: every so many slots from the lowest learned on, save near others; at its end."""
+    there = [*ground.learned_for(room), *wrong, most]
+    steps = range(-(-there[0] // FRONTIER_STEP) * FRONTIER_STEP, most, FRONTIER_STEP)
+    return [*(cut for cut in steps if all(abs(cut - other) > _NEAR for other in there)), most]
 
 
 def window_below(ground: Ground, split: int) -> int:

@@ -47,10 +47,10 @@ def run(
     for 64, 96, 128 and 160 thousand; with intervals where the table of --on was
     counted with --folds. --by usage keeps the tokens of the base that the counts
     to learn from need, not its first. -o writes it as a recipe. All that is
-    printed was learned, not filled in between: some 13 splits; --json has the
-    frontier between them too, filled in (exact: false). It takes 35 seconds of
-    processor time, on two threads 2.1 GB, for 66 MB to learn from and 39 MB in
-    folds to measure on; by usage four times that.
+    printed was learned and measured: some 20 splits, those of the frontier 5,000
+    slots apart or nearer. It takes 40 seconds of processor time, on two threads
+    2.1 GB, for 66 MB to learn from and 39 MB in folds to measure on; by usage
+    twice that.
 
     Example:
       tokkit plan --on heldout.parquet --learn-from zh.parquet --size 92544 -o plan.toml

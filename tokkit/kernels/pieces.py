@@ -82,6 +82,20 @@ def count_neighbours(
 
 
 @kernel
+def mark_leads(
+    data: NDArray[np.uint8], starts: NDArray[np.int64], leads: NDArray[np.bool_], found: NDArray[np.bool_]
+) -> None:
+    """Tell for each string whether it has two bytes, the first one times 256 and the second, that `leads` has."""
+    for row in range(starts.size - 1):
+        position, last = starts[row], starts[row + 1] - 1
+        held = False
+        while position < last and not held:
+            held = leads[np.int64(data[position]) << 8 | data[position + 1]]
+            position += 1
+        found[row] = held or (position == last and leads[np.int64(data[position]) << 8])
+
+
+@kernel
 def mark_strengths(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],

@@ -213,7 +213,7 @@ def _frontier(page: Page) -> Any:
         low, high = split.change_interval or (split.change, split.change)
         label = f"{split.label} {split.prefix:,}" if split.label else ""
         ends = {"value": 100 * split.change, "low": 100 * low, "high": 100 * high}
-        rows.append({"prefix": split.prefix, **ends, "label": label, "exact": split.exact})
+        rows.append({"prefix": split.prefix, **ends, "label": label})
     x = alt.X("prefix:Q", title="tokens of the base; the rest is learned", axis=alt.Axis(format="~s", tickCount=6))
     x = x.scale(zero=False)
     y = alt.Y("value:Q", title="% more tokens than the best split", axis=alt.Axis(tickCount=6))
@@ -223,8 +223,7 @@ def _frontier(page: Page) -> Any:
     if any(split.change_interval for split in page.frontier):
         layers.append(base.mark_area(color=SERIES[1], opacity=0.25).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"))
         layers.append(base.mark_rule(color=SERIES[1], strokeWidth=3, opacity=0.5).encode(x=x, y="low:Q", y2="high:Q"))
-    learned = _chart([row for row in rows if row["exact"]])
-    layers.append(learned.mark_point(color=SERIES[1], filled=True, size=26, opacity=1).encode(x=x, y=y))
+    layers.append(base.mark_point(color=SERIES[1], filled=True, size=26, opacity=1).encode(x=x, y=y))
     named = _chart([row for row in rows if row["label"]])
     layers.append(named.mark_point(color=MARK, filled=True, size=50, opacity=1).encode(x=x, y=y))
     for label, dy in (("best", 13), ("seed", -16)):

@@ -130,13 +130,13 @@ def _frontier(page: Page) -> str:
     rows = []
     for split in page.frontier:
         name = f"<b>{split.prefix:,}</b> {escaped(split.label)}" if split.label else f"{split.prefix:,}"
-        row = [f"{name}{'' if split.exact else ' ~'}", f"{split.learned:,}", f"{split.bytes_per_token:.4f}"]
+        row = [name, f"{split.learned:,}", f"{split.bytes_per_token:.4f}"]
         row += [_span(split.interval, ".4f")] if sure else []
         row.append(f"{100 * split.change:+.2f} %")
         percent = split.change_interval and (100 * split.change_interval[0], 100 * split.change_interval[1])
         rows.append([*row, *([_span(percent, "+.2f")] if sure else [])])
     drawn = "the same draws of the documents for both splits" if sure else "no intervals: the counts have no folds"
-    caption = f"The frontier: tokens against the best split ({drawn}); ~ was filled in between learned ones."
+    caption = f"The frontier: tokens against the best split ({drawn}). Each split was learned and measured."
     listed = table(caption, columns, rows, numbers=range(len(columns)))
     return f"<details><summary>The {len(rows)} splits in figures</summary><div>{listed}</div></details>"
 

@@ -28,12 +28,11 @@ def show(plan: Plan) -> None:
             for each in plan.wrong
         ]
         table.show(("slots", "bytes/token", *_change_columns(sure=sure)), rows)
-    data.text("\nthe frontier of this size, where it was learned\n")
-    shown = [each for each in plan.frontier if each.exact]
-    rows = [[f"{each.prefix:,}", f"{each.learned:,}", _ratio(each), *_changes(each, sure=sure)] for each in shown]
+    data.text("\nthe frontier of this size\n")
+    rows = [[*_sizes(each), _ratio(each), *_changes(each, sure=sure)] for each in plan.frontier]
     table.show(("base", "learned", "bytes/token", *_change_columns(sure=sure)), rows, left=0)
     if plan.ladder:
-        data.text("\nthe best split of other sizes (* learned)\n")
+        data.text("\nthe best split of other sizes\n")
         rows = [
             [f"{size:,}", *_sizes(each), _ratio(each), *([_span(each.interval, ".4f")] if sure else [])]
             for size, each in plan.ladder.items()
@@ -59,7 +58,6 @@ def show_json(plan: Plan) -> None:
             "best": _document(plan.best),
             "best_interval": plan.best_interval,
             "bracket": plan.bracket,
-            "missed": plan.missed,
             "seed": None if plan.seed is None else _document(plan.seed),
             "best_margin": vars(plan.best_margin),
             "seed_margin": None if plan.seed_margin is None else vars(plan.seed_margin),
@@ -80,8 +78,6 @@ def _head(plan: Plan) -> list[str]:
     lines.append(f"{best.prefix:,} of {of} + {best.learned:,} learned + {plan.spares:,} spares = {plan.n_vocab:,}")
     low, high = plan.bracket
     lines.append(f"learned on {len(plan.learned_on)} sizes of the base, next to the best {low:,} and {high:,}")
-    if plan.missed is not None:
-        lines.append(f"what was filled in before it was learned was off by {100 * plan.missed:.3f} % at most")
     if plan.best_interval:
         low, high = plan.best_interval
         lines.append(f"in 95 of 100 draws of {plan.folds} folds of the documents it is between {low:,} and {high:,}")
@@ -121,7 +117,7 @@ def _span(interval: tuple[float, float] | None, form: str) -> str:
 
 
 def _sizes(split: Split) -> list[str]:
-    return [f"{split.prefix:,}{'*' if split.exact else ' '}", f"{split.learned:,}"]
+    return [f"{split.prefix:,}", f"{split.learned:,}"]
 
 
 def _ratio(split: Split) -> str:
