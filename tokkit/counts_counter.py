@@ -93,10 +93,8 @@ class Counter:
 
     def unsorted(self) -> Rows:
         """Return what was counted, in the order of the slots."""
-        none = np.empty(0, np.int64)
-        n_bytes = kernels.read_slots(self.slots, self.arena, np.empty(0, np.uint8), none, none, none)
         n_entries = int(self.state[0])
-        data = np.empty(n_bytes + 8, np.uint8)
+        data = np.empty(kernels.bytes_held(self.slots, int(self.state[1])) + 8, np.uint8)
         starts, counts, documents = np.empty(n_entries + 1, np.int64), *np.empty((2, n_entries), np.int64)
         kernels.read_slots(self.slots, self.arena, data, starts, counts, documents)
         return Rows(data, starts, counts, documents)
@@ -105,7 +103,7 @@ class Counter:
         """Return what was counted, sorted by the pretokens' bytes."""
         rows = self.unsorted()
         order = sorted_order(rows.data, rows.starts)
-        return Rows(*gathered(rows.data, rows.starts, order), rows.counts[order], rows.documents[order])
+        return gathered(rows.data, rows.starts, rows.counts, rows.documents, order)
 
     def totals(self, key: tuple[str, str], fold: int | None = None) -> Slice:
         """Return the totals of the slice."""

@@ -170,9 +170,9 @@ def _write_run(file: IO[bytes], path: str, rows: Rows, order: NDArray[np.int64],
         before = int(ends[first - 1]) if first else 0
         last = max(first + 1, int(np.searchsorted(ends, before + _FRAME_BYTES)))
         chosen = order[first:last]
-        data, starts = gathered(rows.data, rows.starts, chosen)
-        sizes = np.array([chosen.size, data.size], np.int64)
-        file.writelines(array.data for array in (sizes, starts, rows.counts[chosen], rows.documents[chosen], data))
+        frame = gathered(rows.data, rows.starts, rows.counts, rows.documents, chosen)
+        sizes = np.array([chosen.size, frame.data.size], np.int64)
+        file.writelines(array.data for array in (sizes, frame.starts, frame.counts, frame.documents, frame.data))
         first = last
         n_frames += 1
     return Run(path, offset, n_frames, document)

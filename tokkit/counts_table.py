@@ -130,13 +130,18 @@ def sorted_order(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[
 
 
 def gathered(
-    data: NDArray[np.uint8], starts: NDArray[np.int64], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return data and starts of the byte strings `rows`, in that order."""
-    out_starts = np.empty(rows.size + 1, np.int64)
-    out = np.empty(int((starts[rows + 1] - starts[rows]).sum()), np.uint8)
-    sorting.gather_strings(data, starts, rows, out, out_starts)
-    return out, out_starts
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> Rows:
+    """Return some rows in the order of their numbers `rows`, none of which comes twice."""
+    # As many bytes as there may be: what is not written to takes no memory.
+    out = np.empty(int(starts[-1] - starts[0]) + 8, np.uint8)
+    out_starts, out_counts, out_documents = np.empty(rows.size + 1, np.int64), *np.empty((2, rows.size), np.int64)
+    sorting.gather_rows(data, starts, counts, documents, rows, out, out_starts, out_counts, out_documents)
+    return Rows(out[: out_starts[-1]], out_starts, out_counts, out_documents)
 
 
 def summed(
@@ -156,10 +161,9 @@ def summed(
         parts: rows `(first, last + 1)` that are sorted already, in order and without a gap; else all are sorted anew.
     """
     if not parts:
-        order = sorted_order(data, starts)
-        data, starts = gathered(data, starts, order)
-        counts, documents = counts[order], documents[order]
-        parts = [(0, order.size)]
+        rows = gathered(data, starts, counts, documents, sorted_order(data, starts))
+        data, starts, counts, documents = rows.data, rows.starts, rows.counts, rows.documents
+        parts = [(0, counts.size)]
     firsts, lasts = np.array(parts, np.int64).T.copy()
     tree = np.empty(2 << (len(parts) - 1).bit_length(), np.int64)
     # As many rows and bytes as there may be: what is not written to takes no memory.

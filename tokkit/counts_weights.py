@@ -43,7 +43,7 @@ def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
     row_factors = np.array(factors, np.int64)[table.slice_ids]
     kept = np.flatnonzero(row_factors)
     new_ids = np.cumsum([factor > 0 for factor in factors]) - 1
-    data, starts = gathered(table.data, table.starts, kept)
+    rows = gathered(table.data, table.starts, table.counts, table.documents, kept)
     return CountsTable(
         table.pattern,
         tuple(
@@ -54,10 +54,10 @@ def reweight(table: CountsTable, weights: Mapping[str, float]) -> CountsTable:
             if factor
         ),
         new_ids[table.slice_ids[kept]].astype(np.int32),
-        data,
-        starts,
-        table.counts[kept] * row_factors[kept],
-        table.documents[kept] * row_factors[kept],
+        rows.data,
+        rows.starts,
+        rows.counts * row_factors[kept],
+        rows.documents * row_factors[kept],
         {"step": "reweight", "weights": dict(sorted(weights.items())), "table": dict(table.provenance)},
     )
 

@@ -44,9 +44,9 @@ def memory_of(table: CountsTable, base: Vocabulary, size: int, kept: NDArray[np.
     if not rows.size:
         return PROCESS_BYTES
     shares = np.ones(rows.size) if kept is None else kept
-    data, starts = gathered(table.data, table.starts, rows)
-    lengths = np.diff(starts)
-    _, id_starts = encode_arrays(base, data, starts, shortcut=True)
+    sample = gathered(table.data, table.starts, table.counts, table.documents, rows)
+    lengths = np.diff(sample.starts)
+    _, id_starts = encode_arrays(base, sample.data, sample.starts, shortcut=True)
     symbols = np.diff(id_starts)
     scale = len(table) / rows.size
     several: NDArray[np.floating] = shares * (symbols > 1)

@@ -66,15 +66,8 @@ def holds(data: NDArray[np.uint8], starts: NDArray[np.int64], leads: NDArray[np.
 def of_rows(table: CountsTable, wanted: NDArray[np.bool_]) -> CountsTable:
     """Return some rows of a table; its slices and their totals stay."""
     kept = np.flatnonzero(wanted)
-    data, starts = gathered(table.data, table.starts, kept)
-    return replace(
-        table,
-        slice_ids=table.slice_ids[kept],
-        data=data,
-        starts=starts,
-        counts=table.counts[kept],
-        documents=table.documents[kept],
-    )
+    rows = gathered(table.data, table.starts, table.counts, table.documents, kept)
+    return replace(table, slice_ids=table.slice_ids[kept], **vars(rows))
 
 
 def added_up(table: CountsTable) -> CountsTable:

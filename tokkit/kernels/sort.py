@@ -163,23 +163,37 @@ def _ended_first(starts: NDArray[np.int64], rows: NDArray[np.int64], first: int,
 
 
 @kernel
-def gather_strings(
+def gather_rows(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    documents: NDArray[np.int64],
     rows: NDArray[np.int64],
     out: NDArray[np.uint8],
     out_starts: NDArray[np.int64],
+    out_counts: NDArray[np.int64],
+    out_documents: NDArray[np.int64],
 ) -> None:
-    """Write the strings `rows` one after the other to `out`, and where they start to `out_starts`."""
+    """Write the strings `rows` one after the other to `out`, and to the others where they start and what is counted of each.
+
+    The rows are anywhere in memory, so all that is ahead is asked for. `out` needs eight bytes of room at the end: a string is
+    copied by words, what comes behind it too, until the next one is written over that.
+    """
     used = 0
     for i in range(rows.size):
         if i + 16 < rows.size:
-            prefetch(starts, rows[i + 16])
+            ahead = rows[i + 16]
+            prefetch(starts, ahead)
+            prefetch(counts, ahead)
+            prefetch(documents, ahead)
             prefetch(data, starts[rows[i + 8]])
+        row = rows[i]
         out_starts[i] = used
-        position = starts[rows[i]]
-        stop = starts[rows[i] + 1]
-        while position + 8 <= stop:
+        out_counts[i] = counts[row]
+        out_documents[i] = documents[row]
+        position = starts[row]
+        stop = starts[row + 1]
+        while position < stop and position + 8 <= data.size:
             store_word(out, used, load_word(data, position))
             position += 8
             used += 8
@@ -187,6 +201,7 @@ def gather_strings(
             out[used] = data[position]
             position += 1
             used += 1
+        used += stop - position
     out_starts[rows.size] = used
 
 

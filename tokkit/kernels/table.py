@@ -316,6 +316,16 @@ def spread_slots(slots: NDArray[np.uint64], n_old: int, aside: NDArray[np.uint64
 
 
 @kernel
+def bytes_held(slots: NDArray[np.uint64], used: int) -> int:
+    """Return how many bytes the pretokens have, those of the arena with `used` bytes without the words with their lengths."""
+    n_bytes = used
+    for slot in range(slots.shape[0]):
+        rest = slots[slot, REST]
+        n_bytes += -8 if rest >= LONG else np.int64(rest >> np.uint64(56))
+    return n_bytes
+
+
+@kernel
 def read_slots(
     slots: NDArray[np.uint64],
     arena: NDArray[np.uint8],
@@ -323,37 +333,32 @@ def read_slots(
     starts: NDArray[np.int64],
     counts: NDArray[np.int64],
     documents: NDArray[np.int64],
-) -> int:
-    """Write the table's pretokens with their counts in the order of the slots; return how many bytes they have.
-
-    Without `data` (empty), only the bytes are counted. With it, it needs eight bytes of room after the last pretoken.
-    """
+) -> None:
+    """Write the table's pretokens with their counts in the order of the slots; `data` needs eight bytes of room at the end."""
     used = 0
     row = 0
     for slot in range(slots.shape[0]):
-        if data.size > 0 and slot + 16 < slots.shape[0] and slots[slot + 16, REST] >= LONG:
+        if slot + 16 < slots.shape[0] and slots[slot + 16, REST] >= LONG:
             prefetch(arena, np.int64(slots[slot + 16, REST] & POSITION))
         rest = slots[slot, REST]
         if rest == 0:
             continue
-        position = np.int64(rest & POSITION)
-        length = np.int64(load_word(arena, position)) if rest >= LONG else np.int64(rest >> np.uint64(56))
-        if data.size > 0:
-            if rest >= LONG:
-                offset = 0
-                while offset + 8 < length:
-                    store_word(data, used + offset, load_word(arena, position + 8 + offset))
-                    offset += 8
-                store_word(data, used + length - 8, load_word(arena, position + length))
-            else:
-                store_word(data, used, slots[slot, FIRST])
-                if length > 8:
-                    store_word(data, used + 8, rest)
-            starts[row] = used
-            counts[row] = np.int64(slots[slot, COUNT])
-            documents[row] = np.int64(slots[slot, DOCUMENTS] & LOW_HALF)
-            row += 1
-        used += length
-    if data.size > 0:
         starts[row] = used
-    return used
+        counts[row] = np.int64(slots[slot, COUNT])
+        documents[row] = np.int64(slots[slot, DOCUMENTS] & LOW_HALF)
+        row += 1
+        if rest >= LONG:
+            position = np.int64(rest & POSITION)
+            length = np.int64(load_word(arena, position))
+            offset = 0
+            while offset + 8 < length:
+                store_word(data, used + offset, load_word(arena, position + 8 + offset))
+                offset += 8
+            store_word(data, used + length - 8, load_word(arena, position + length))
+            used += length
+        else:
+            store_word(data, used, slots[slot, FIRST])
+            if rest >> np.uint64(56) > 8:
+                store_word(data, used + 8, rest)
+            used += np.int64(rest >> np.uint64(56))
+    starts[row] = used
