@@ -159,7 +159,8 @@ class Ground:
             measuring.result()
             ground.pieces = pieces.result()
         elif usage is None:
-            ground._add_alone(ground._measured_alone(base))
+            measured = _measured(base, ~related, of_kin, others)
+            ground._add_alone(_lines(measured, 0, np.arange(related.size + 1), shares))
         return ground
 
     def _measure_prefixes(self, related: NDArray[np.bool_]) -> None:
@@ -213,10 +214,12 @@ class Ground:
             tokens = learn(self.source, start, wanted, script=self.script, min_count=self.min_count, exact=False).tokens
             whole = replace(start, tokens=start.tokens + tokens, segments=())
         related = np.array([token in self.kin for token in start.tokens] + [True] * (len(whole.tokens) - cut))
-        lines = _lines(
-            _measured(whole, related, self.touched), cut, np.arange(len(whole.tokens) - cut + 1), self.shares
-        )
-        alone = None if self.usage is None else self._measured_alone(start)
+        rest: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        measured = _measured(whole, related, self.touched)
+        if self.usage is not None:
+            measured = _measured_apart(whole, related, self.touched, self.others, rest)
+        lines = _lines(measured, cut, np.arange(len(whole.tokens) - cut + 1), self.shares)
+        alone = _lines(rest, 1, self.rates.depths[[cut]], self.shares) if rest else None
         return Learned(cut, lines, alone, len(whole.tokens) - cut < wanted)
 
     def _learn_in_pieces(self, pieces: Pieces, start: Vocabulary, wanted: int) -> Learned:
@@ -242,15 +245,6 @@ class Ground:
                 if measures is not None:
                     measures.learned[each.cut] = line
                     measures.ended |= {each.cut} if each.ended else set()
-
-    def _measured_alone(self, vocabulary: Vocabulary) -> tuple[Line, Line]:
-        """Measure what learned tokens do not change: with each prefix of the base, or with so many by usage."""
-        related = np.array([token in self.kin for token in vocabulary.tokens])
-        measured = _measured(vocabulary, ~related, self.touched, self.others)
-        n_tokens = len(vocabulary.tokens)
-        if self.usage is None:
-            return _lines(measured, 0, np.arange(n_tokens + 1), self.shares)
-        return _lines(measured, n_tokens, self.rates.depths[[n_tokens]], self.shares)
 
     def _add_alone(self, lines: tuple[Line, Line]) -> None:
         for measures, line in zip((self.rates, self.folds), lines, strict=True):
@@ -342,6 +336,25 @@ def _measured(
             n_bytes = other.n_bytes
             merges += other.merges
         yield n_bytes, merges
+
+
+def _measured_apart(
+    vocabulary: Vocabulary,
+    related: NDArray[np.bool_],
+    touched: Sequence[CountsTable],
+    others: Sequence[CountsTable],
+    rest: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield for each fold the bytes of each touched slice and what related ids merge there; add all other merges to the rest.
+
+    Learned tokens lie above the base's, whose merges they leave as they are: encoding with both says what the base does alone.
+    """
+    for table, other in zip(touched, others, strict=True):
+        made, apart = curve(vocabulary, table), curve(vocabulary, other)
+        merged = apart.merges.sum(axis=1) + made.merges[:, ~related].sum(axis=1)
+        rest.append((apart.n_bytes, merged[:, None]))
+        made.merges[:, ~related] = 0
+        yield made.n_bytes, made.merges
 
 
 def _lines(
