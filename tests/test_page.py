@@ -336,7 +336,7 @@ def test_a_browser_shows_it_without_a_complaint_or_a_request(browser, address, w
 
 
 def test_a_phone_shows_the_changes_against_three_baselines(browser, tiny, tmp_path):
-    """Without their signs of per cent, which the heading has; bytes per token are scrolled to, and the page says so."""
+    """Without their signs of per cent, which the heading has, and bytes per token under them: nothing is scrolled sideways."""
     baselines = [replace(tiny, name=name) for name in ("cl100k_base", "o200k_base", "internlm2.model")]
     table = count_texts(["the thing, in English"] * 9, pattern=tiny.pattern, language="code", domain="codecomments")
     subject = replace(tiny, name="ours", tokens=tiny.tokens[:-1])
@@ -350,8 +350,26 @@ def test_a_phone_shows_the_changes_against_three_baselines(browser, tiny, tmp_pa
     shown = "getComputedStyle(document.querySelector('.many .pct')).display"
     assert browser.evaluate(shown) == "none"
     assert "tokens against, %" in browser.evaluate("document.querySelector('.many thead').innerText")
+    scrolled = "(box => box.scrollWidth - box.clientWidth)(document.querySelector('.many').parentElement)"
+    assert browser.evaluate(scrolled) == 0
+    ratios = [f"{row.bytes_per_token:.3f}" for row in measured.by_place()[-1]]
+    last = "[...[...document.querySelectorAll('.many tr')].at(-1).cells].map(each => each.innerText.trim())"
+    cells = [cell.split("\n") for cell in browser.evaluate(last) if cell]
+    assert [cell[-1] for cell in cells if len(cell) == 2] == [ratios[-1], *ratios[:-1]]
     browser.open(path.as_uri())
     assert browser.evaluate(shown) == "inline"
+    assert browser.evaluate("getComputedStyle(document.querySelector('.many .fold')).display") == "none"
+
+
+def test_paper_has_the_frontier_open_and_room_below_headings(browser, address):
+    browser.open(address)
+    listed = "document.querySelector('#plan details table').checkVisibility()"
+    room = "getComputedStyle(document.querySelector('h2'), '::after').height"
+    more = "getComputedStyle(document.querySelector('#plan summary')).display"
+    assert [browser.evaluate(each) for each in (listed, room, more)] == [False, "auto", "list-item"]
+    browser.devtools("Emulation.setEmulatedMedia", media="print")
+    assert [browser.evaluate(each) for each in (listed, room, more)] == [True, "176px", "none"]
+    browser.devtools("Emulation.setEmulatedMedia", media="")
 
 
 def test_the_policy_stops_what_is_put_into_the_page(browser, address):

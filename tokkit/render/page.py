@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 MOST_SUSPECTS = 100
+SHORT = 12  # characters of a token that is shown in one line
 N_SENTENCES = 6  # those after are folded away
 LONG = 240  # characters of an option of the provenance that are shown
 
@@ -168,12 +169,23 @@ def _audit(page: Page) -> str:
     if not suspects:
         return "<p>Nothing was found.</p>"
     rows = [
-        [f"{each.token_id:,}", token_list((show(each.token),)), escaped(each.finding), escaped(each.evidence)]
+        [
+            f"{each.token_id:,}",
+            _whole(token_list((token,)), token),
+            _whole(escaped(each.finding)),
+            escaped(each.evidence),
+        ]
         for each in suspects[:MOST_SUSPECTS]
+        for token in [show(each.token)]
     ]
     shown = f"the first {len(rows)} of {len(suspects):,}" if len(suspects) > len(rows) else f"{len(suspects):,}"
     caption = f"Tokens to look at, worst first: {shown}."
     return table(caption, ("id", "token", "finding", "evidence"), rows, numbers=(0,), stack=True)
+
+
+def _whole(shown: str, text: str = "") -> str:
+    """Return HTML that stays in one line, where its text is short."""
+    return f'<span class="whole">{shown}</span>' if len(text) <= SHORT else shown
 
 
 def _sampler(page: Page) -> str:

@@ -56,8 +56,13 @@ def compression(page: Page) -> str:
         for _, places in _by_language(report.by_place())
     )
     caption = f"The change in the number of tokens, and bytes per token. Measured on {page.on}."
-    many = " class=many" if _is_wide(names, pairs) else ""
-    more = '<span class="narrow"> Bytes per token are to the right.</span>' if many else ""
+    many, more = "", ""
+    if _is_wide(names, pairs):
+        many = f' class="many{" folded" if _is_folded(pairs) else ""}"'
+        where = " Bytes per token are to the right."
+        if _is_folded(pairs):
+            where = f" In grey bytes per token: under a text those of {label(pairs[0][0])}, under a change the other's."
+        more = f'<span class="narrow">{escaped(where)}</span>'
     return scrolling(
         "Compression by language and domain",
         f"<table{many}><caption><span>{escaped(caption)} Fewer tokens are better, more bytes per token are better."
@@ -77,7 +82,7 @@ def _head(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
         seconds += [
             f'<th scope="col" class="n{_border(place)}">{_name(each)}</th>' for place, each in enumerate(against)
         ]
-    tops.append(f'<th scope="colgroup" colspan="{len(names)}" class="first">bytes per token</th>')
+    tops.append(f'<th scope="colgroup" colspan="{len(names)}" class="measures first">bytes per token</th>')
     seconds += [
         f'<th scope="col" class="measure{_border(place)}">{key(_colour(place))}{_name(name)}</th>'
         for place, name in enumerate(names)
@@ -93,6 +98,11 @@ def _is_wide(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> bool:
     return len(names) + len(pairs) > 5
 
 
+def _is_folded(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether a phone can show the bytes per token under the changes: those of one vocabulary against each other one."""
+    return len({name for name, _ in pairs}) == 1
+
+
 def _row(place: Place, pairs: Sequence[tuple[str, str]], greatest: float, *, first: bool) -> str:
     row = place[0]
     if first:
@@ -100,12 +110,16 @@ def _row(place: Place, pairs: Sequence[tuple[str, str]], greatest: float, *, fir
         heading = "all text" if row.language is None else f"{row.language or '(no language)'}{domain}"
     else:
         heading = row.domain or "(no domain)"
-    cells = [f'<th scope="row">{escaped(heading)}</th><td class="n wide">{row.bytes:,}</td>']
+    folded = {}
+    if _is_wide([each.vocabulary for each in place], pairs) and _is_folded(pairs):
+        folded = {each.vocabulary: f'<span class="narrow fold">{_ratio(each.bytes_per_token)}</span>' for each in place}
+    own = folded.get(pairs[0][0], "") if pairs else ""
+    cells = [f'<th scope="row">{escaped(heading)}{own}</th><td class="n wide">{row.bytes:,}</td>']
     tokens = {each.vocabulary: each.tokens for each in place}
     start = None
     for name, against in pairs:
         value = tokens[name] / tokens[against] - 1 if tokens[against] else None
-        cells.append(f'<td class="n{"" if name == start else " first"}">{_change(value)}</td>')
+        cells.append(f'<td class="n{"" if name == start else " first"}">{_change(value)}{folded.get(against, "")}</td>')
         start = name
     cells += [
         f'<td class="measure{_border(number)}">{_ratio(each.bytes_per_token)}'

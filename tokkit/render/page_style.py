@@ -78,6 +78,7 @@ font-size:.88em}
 .listed bdi{display:inline-block;max-width:100%;margin-right:.4em;padding:.12em .3em;line-height:1.5;white-space:pre-wrap}
 .scroll+.scroll{margin-top:1.2rem}
 .narrow{display:none}
+.whole,.whole bdi{white-space:nowrap}
 .cut{display:grid;grid-template-columns:minmax(120px,190px) 1fr;gap:.1rem 1rem;padding:.45rem 0;border-top:1px solid var(--line)}
 .cut dt{color:var(--muted);font-size:.85rem}
 .cut dd{margin:0}
@@ -101,6 +102,11 @@ h1{font-size:1.5rem}
 thead th,thead th.n{font-size:.66rem;white-space:normal;padding:.26rem .2rem}
 thead th.n{max-width:60px}
 .narrow{display:inline}
+.narrow.fold{display:block;color:var(--muted);font-size:.8rem;font-weight:400}
+.folded .measure,.folded .measures{display:none}
+.folded th,.folded td{padding:.26rem .16rem}
+.folded .sub th{padding-left:.4rem;font-size:.94em}
+.folded thead th.n{padding:.26rem .12rem}
 .many .pct{display:none}
 .many thead th.n{max-width:72px}
 thead th{overflow-wrap:break-word}
@@ -117,6 +123,9 @@ body{font-size:10.5pt}
 main,header,footer{max-width:none}
 section{border:0;padding:0;break-inside:auto}
 h2,h3,section>p{break-after:avoid;break-inside:avoid}
+h2::after,.scroll::before{content:"";display:block;break-inside:avoid}
+h2::after{height:11rem;margin-bottom:-11rem}
+.scroll::before{height:8rem;margin-bottom:-8rem}
 nav{display:none}
 tr,.cut,.tiles div{break-inside:avoid}
 .scroll{overflow:visible}
@@ -126,7 +135,11 @@ tbody th{position:static}
 thead{display:table-header-group}
 thead,thead tr{break-after:avoid}
 .many th,.many td{padding:.2rem .3rem}
-.many .measure{min-width:58px}
+.many .measure{min-width:56px}
+.many .measure svg.bar{width:48px}
+.many thead th{font-size:.75rem}
+#plan details::details-content{content-visibility:visible;height:auto}
+#plan summary,#sampler details:not([open]){display:none}
 .many .sub th{padding-left:1rem}
 }
 """
