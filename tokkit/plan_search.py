@@ -27,9 +27,7 @@ _ENOUGH = 1e-5  # a share of tokens that is not worth another learning
 _REFINEMENTS = 8
 _RUNG_REFINEMENTS = 3
 MOST_LEARNINGS = PREFIXES + _REFINEMENTS + 12
-_REACH = (
-    5_000  # so many slots below a cut what is filled in is known; lower it matters where the best turns out to be there
-)
+_REACH = 5_000  # so far below a cut what is filled in is known at first
 _LEAST_PART = 2  # of a size of the ladder, the base is one part of so many at least, unless that turns out to be best
 
 

@@ -209,13 +209,13 @@ def _frontier(page: Page) -> Any:
     import altair as alt  # noqa: PLC0415
 
     rows: Rows = []
-    for split in _near_the_best(page.frontier):
+    for split in near_the_best(page.frontier):
         low, high = split.change_interval or (split.change, split.change)
         label = f"{split.label} {split.prefix:,}" if split.label else ""
         ends = {"value": 100 * split.change, "low": 100 * low, "high": 100 * high}
         rows.append({"prefix": split.prefix, **ends, "label": label})
     x = alt.X("prefix:Q", title="tokens of the base; the rest is learned", axis=alt.Axis(format="~s", tickCount=6))
-    x = x.scale(zero=False)
+    x = x.scale(zero=False, padding=8)  # for the marks at both ends
     y = alt.Y("value:Q", title="% more tokens than the best split", axis=alt.Axis(tickCount=6))
     y = y.scale(domainMin=-0.12 * max(row["high"] for row in rows) or -1, nice=False)  # room below for a name
     base = _chart(rows)
@@ -234,7 +234,7 @@ def _frontier(page: Page) -> Any:
     return alt.layer(*layers).properties(**_size(240), title="The frontier: what other splits of the size cost")
 
 
-def _near_the_best(frontier: Sequence[Split]) -> Sequence[Split]:
+def near_the_best(frontier: Sequence[Split]) -> Sequence[Split]:
     """Leave out splits so bad that the others would look alike beside them."""
     near = [split for split in frontier if split.change <= MOST_CHANGE or split.label]
     return near if len(near) > 2 else frontier

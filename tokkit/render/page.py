@@ -117,8 +117,11 @@ def _plan(page: Page) -> str:
         best = max(page.frontier, key=lambda split: split.bytes_per_token)
         said.append(
             f"Of the splits of {best.prefix + best.learned:,} tokens, {best.prefix:,} of the base and "
-            f"{best.learned:,} learned give the most bytes per token: {best.bytes_per_token:.3f}."
+            f"{best.learned:,} learned give the most bytes per token: {best.bytes_per_token:.3f}. "
+            "Each point of the frontier was learned and measured; the lines between are drawn."
         )
+        if len(charts.near_the_best(page.frontier)) < len(page.frontier):
+            said.append(f"Those of more than {100 * charts.MOST_CHANGE:.0f} % are among the figures alone.")
     return f"<p>{' '.join(said)}</p>"
 
 
@@ -137,7 +140,7 @@ def _frontier(page: Page) -> str:
         percent = split.change_interval and (100 * split.change_interval[0], 100 * split.change_interval[1])
         rows.append([*row, *([_span(percent, "+.2f")] if sure else [])])
     drawn = "the same draws of the documents for both splits" if sure else "no intervals: the counts have no folds"
-    caption = f"The frontier: tokens against the best split ({drawn}). Each split was learned and measured."
+    caption = f"The frontier: tokens against the best split ({drawn}).."
     listed = table(caption, columns, rows, numbers=range(len(columns)))
     return f"<details><summary>The {len(rows)} splits in figures</summary><div>{listed}</div></details>"
 

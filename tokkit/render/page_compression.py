@@ -156,14 +156,14 @@ def _ratio(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:+.1f} %"
+    return "-" if value is None else f"{100 * value:+.1f} %".replace("-", "−")
 
 
 def _change(value: float | None) -> str:
     """Return a change as HTML: a sign tells gain from loss where colour does not."""
     if value is None:
         return "-"
-    shown, sign = _percent(value).replace("-", "−")[:-2], '<span class="pct"> %</span>'
+    shown, sign = _percent(value)[:-2], '<span class="pct"> %</span>'
     if shown[1:] == "0.0":
         return f'<span class="small">{shown[1:]}{sign}</span>'
     return f'<span class="{"gain" if value < 0 else "loss"}">{shown}{sign}</span>'
