@@ -97,7 +97,8 @@ class Block:
 def blocks(file: CorpusFile, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Cut a corpus file into blocks of about `block_bytes` decompressed bytes each, in order.
 
-    Where it is cut depends on the file and on `block_bytes` alone. A longer line or row makes a longer block.
+    Where it is cut depends on the file and on `block_bytes` alone. A longer line or row makes a longer block. The first block of
+    JSON Lines is an eighth of that, so that several workers can begin sooner.
 
     Raises:
         InputError: the file cannot be opened.
@@ -108,10 +109,10 @@ def blocks(file: CorpusFile, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Bloc
     if file.kind == "parquet":
         yield from _parquet_blocks(file, block_bytes)
     elif file.kind == "jsonl":
-        yield from _stream_blocks(file, block_bytes, last_line_end)
+        yield from _stream_blocks(file, block_bytes, block_bytes // 8, last_line_end)
     else:
         first: Block | None = None
-        for block in _stream_blocks(file, block_bytes, last_text_cut):
+        for block in _stream_blocks(file, block_bytes, block_bytes, last_text_cut):
             if first is None:
                 first = block
                 yield block
@@ -170,12 +171,12 @@ def replace_continues(block: Block, key: bytes) -> Block:
 
 
 def _stream_blocks(
-    file: CorpusFile, block_bytes: int, last_cut: Callable[[bytes | bytearray, int], int]
+    file: CorpusFile, block_bytes: int, first_bytes: int, last_cut: Callable[[bytes | bytearray, int], int]
 ) -> Iterator[Block]:
     with _open_stream(file) as (read, tell):
         buffer = bytearray()
         first_line, offset, searched = 1, 0, 0
-        wanted = max(block_bytes, len(BOM))
+        wanted = max(first_bytes, len(BOM))
         while True:
             at_end = not _fill(read, buffer, wanted, file, offset)
             if offset == 0 and buffer.startswith(BOM):
