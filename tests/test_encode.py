@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hostile import HOSTILE
+from tokkit import encode as encode_module
 from tokkit import reference
 from tokkit.encode import (
     decode,
@@ -28,6 +30,7 @@ from tokkit.encode import (
 from tokkit.errors import InputError, LawError, SizeError
 from tokkit.kernels.merging import SCAN_LIMIT
 from tokkit.kernels.pair_index import MOST_IDS
+from tokkit.pretokenize import PATTERNS, split_bytes
 from tokkit.vocabulary import Vocabulary
 
 SEED = 60_004
@@ -202,6 +205,60 @@ def test_hostile_texts_as_the_reference_has_them(name, tiny) -> None:
     if text.isprintable() or text.isascii():  # what the installed regex may know otherwise than Unicode 16 is neither
         assert_same_ids(encode(tiny, text), reference.encode(text, tiny.ranks, tiny.pattern), name)
     assert decode(tiny, encode(tiny, text)) == text
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(
+    texts=st.lists(st.lists(st.text("ab \u00e9中", min_size=1, max_size=18), max_size=12).map(" ".join), max_size=6),
+    rows=st.sampled_from([1, 2, 64]),
+)
+def test_what_is_kept_of_pretokens_changes_no_id(texts, rows) -> None:
+    """One row, which each pretoken takes from the one before it, and rows enough; of one id to four, and of more."""
+    vocabulary = vocabulary_of(b" a", b"aa", b"ab", b"aab", " 中".encode(), pattern=PATTERNS["cl100k_base"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encode_module, "_MEMO_ROWS", rows)
+        for text in texts + texts:
+            pieces = split_bytes(text.encode(), vocabulary.pattern)
+            wholes = ([vocabulary.ranks[piece]] if piece in vocabulary.ranks else None for piece in pieces)
+            ids = [whole or by_reference(vocabulary, piece) for whole, piece in zip(wholes, pieces, strict=True)]
+            expected = [*itertools.chain(*ids)]
+            assert_same_ids(encode(vocabulary, text), expected, text)
+
+
+def test_a_pretoken_that_comes_again_is_not_merged_again() -> None:
+    vocabulary = vocabulary_of(b" a", b"ab", pattern=PATTERNS["cl100k_base"])
+    assert encode(vocabulary, "abba abab cccccccccccccccc abcab") == [
+        257,
+        98,
+        97,
+        256,
+        98,
+        257,
+        32,
+        *[99] * 16,
+        256,
+        98,
+        99,
+        257,
+    ]
+    memo = encode_module._memo(vocabulary)
+    kept = {bytes(row[:2].tobytes()[: int(row[1] >> np.uint64(56))]): row[2:].view(np.int32) for row in memo if row[1]}
+    assert {pretoken: ids.tolist() for pretoken, ids in kept.items()} == {
+        b"abba": [257, 98, 97, -1],
+        b" abab": [256, 98, 257, -1],
+        b" abcab": [256, 98, 99, 257],
+    }
+    kept[b" abab"][:] = [32, 97, -1, -1]
+    assert encode(vocabulary, "abba abab") == [257, 98, 97, 32, 97]
+
+
+def test_threads_keep_pretokens_apart(cl100k) -> None:
+    """One thread encodes with a vocabulary that another one encodes with, each into rows of its own."""
+    text = "".join(HOSTILE.values())[:20_000]
+    expected = encode(cl100k, text)
+    with ThreadPoolExecutor(4) as threads:
+        for ids in threads.map(lambda _: encode(cl100k, text), range(16)):
+            assert_same_ids(ids, expected, "a thread")
 
 
 def test_special_names_become_ids_when_asked_only(tiny_padded) -> None:

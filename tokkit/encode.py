@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tokkit.errors import InputError, SizeError
-from tokkit.kernels.encode import encode_pretokens, fill_characters, mark_borders, mark_lengths
+from tokkit.kernels.encode import MOST_KEPT, encode_pretokens, fill_characters, mark_borders, mark_lengths
 from tokkit.kernels.merging import SCAN_LIMIT
 from tokkit.kernels.pair_index import MOST_IDS, NO_PAIR, NO_RANK, count_splits, index_pairs
 from tokkit.kernels.strings import index_strings
@@ -46,6 +47,9 @@ class MergeTable:
     parts: NDArray[np.int32]
 
 
+_NO_MEMO = np.zeros((0, 4), np.uint64)
+_MEMO_ROWS = 1 << 15  # a megabyte, about what a core's own cache holds
+_THREAD = threading.local()
 _TABLES: WeakKeyDictionary[Vocabulary, MergeTable] = WeakKeyDictionary()
 
 
@@ -157,6 +161,16 @@ def encode_arrays(
     )
 
 
+def _memo(vocabulary: Vocabulary) -> NDArray[np.uint64]:
+    """Return what this thread keeps of the pretokens of texts that it merged; see `encode_pretokens`."""
+    if not hasattr(_THREAD, "memos"):
+        _THREAD.memos = WeakKeyDictionary()
+    memo: NDArray[np.uint64] | None = _THREAD.memos.get(vocabulary)
+    if memo is None:
+        memo = _THREAD.memos[vocabulary] = np.zeros((_MEMO_ROWS, 4), np.uint64)
+    return memo
+
+
 def _run(
     table: MergeTable,
     data: NDArray[np.uint8],
@@ -164,12 +178,13 @@ def _run(
     *,
     shortcut: bool,
     limits: NDArray[np.int32] | None = None,
+    memo: NDArray[np.uint64] = _NO_MEMO,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Allocate what the kernel needs and run it."""
     if table.token_data.size == len(SINGLE_BYTES):  # single bytes and no more: there is nothing to merge
         return table.byte_ids[data[starts[0] : starts[-1]]], starts - starts[0]
     longest = int(np.diff(starts).max(initial=1))
-    ids = np.empty(int(starts[-1] - starts[0]), np.int32)
+    ids = np.empty(int(starts[-1] - starts[0]) + MOST_KEPT, np.int32)
     id_starts = np.empty(starts.size, np.int64)
     encode_pretokens(
         data,
@@ -186,6 +201,7 @@ def _run(
         table.byte_pairs,
         table.characters,
         table.borders,
+        memo,
         ids,
         id_starts,
         np.empty(longest, np.int32),
@@ -294,7 +310,8 @@ def _encode_ordinary(vocabulary: Vocabulary, text: str) -> list[int]:
         ) from None
     array = np.frombuffer(data, np.uint8)
     starts = split(array, vocabulary.pattern)
-    ids, _ = encode_arrays(vocabulary, np.frombuffer(bytearray(data), np.uint8), starts, shortcut=True)  # as `flatten`
+    copy = np.frombuffer(bytearray(data), np.uint8)  # as `flatten`
+    ids, _ = _run(merge_table(vocabulary), copy, starts, shortcut=True, memo=_memo(vocabulary))
     as_list: list[int] = ids.tolist()
     return as_list
 

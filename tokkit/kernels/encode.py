@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.kernels.jit import kernel
+from tokkit.kernels.jit import inlined, kernel
 from tokkit.kernels.merging import merge_symbols
 from tokkit.kernels.pair_index import NO_RANK, pair_rank
 from tokkit.kernels.strings import find_bytes
+from tokkit.kernels.table import FIRST, REST, SHORT, hash_short, read_short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MOST_KEPT = 4  # ids that a row of a memo holds
 
 JOINED = np.uint8(1)
 UNSAFE = np.uint8(2)
@@ -148,6 +151,27 @@ def _begin(
     return n_symbols
 
 
+@inlined
+def _recalled(low: np.uint64, high: np.uint64, ids: NDArray[np.int32], used: int) -> int:
+    """Write the four ids of two words to `ids` from `used` on; return how many there are before those that are -1."""
+    ids[used] = np.int32(low & np.uint64(0xFFFFFFFF))
+    ids[used + 1] = np.int32(low >> np.uint64(32))
+    ids[used + 2] = np.int32(high & np.uint64(0xFFFFFFFF))
+    ids[used + 3] = np.int32(high >> np.uint64(32))
+    return 1 + np.int64(ids[used + 1] >= 0) + np.int64(ids[used + 2] >= 0) + np.int64(ids[used + 3] >= 0)
+
+
+@kernel
+def _keep(ids: NDArray[np.int32], row: NDArray[np.uint64]) -> None:
+    """Write up to MOST_KEPT ids to the last two words of a memo's row, -1 where there are fewer."""
+    for word in range(2):
+        row[2 + word] = np.uint64(0)
+        for half in range(2):
+            place = 2 * word + half
+            value = np.uint64(ids[place]) if place < ids.size else np.uint64(0xFFFFFFFF)
+            row[2 + word] |= value << np.uint64(32 * half)
+
+
 @kernel
 def encode_pretokens(
     data: NDArray[np.uint8],
@@ -164,6 +188,7 @@ def encode_pretokens(
     byte_pairs: NDArray[np.int32],
     characters: NDArray[np.int32],
     borders: NDArray[np.uint8],
+    memo: NDArray[np.uint64],
     ids: NDArray[np.int32],
     id_starts: NDArray[np.int64],
     ranks: NDArray[np.int32],
@@ -171,13 +196,16 @@ def encode_pretokens(
     before: NDArray[np.int32],
     heap: NDArray[np.uint64],
 ) -> None:
-    """Write the ids of every pretoken to `ids` (as long as `data`) and where they start to `id_starts` (n + 1).
+    """Write the ids of every pretoken to `ids` (as long as `data`, and MOST_KEPT) and where they start to `id_starts` (n + 1).
 
     `limits[i]`: pretoken i merges to ranks below it only (one limit serves all when `limits` has length 1); `characters`
     must be empty then.
     `shortcut`: a pretoken that is a token is that token, without merging, as tiktoken has it.
+    `memo: uint64[2**k, 4]`, empty where none comes twice, holds short pretokens that were merged to few ids before, each in the
+    row of its hash: the two words by which a table of counts knows it, then four ids, int32, -1 where there are fewer.
     `ranks`, `after`, `before` hold the longest pretoken, `heap` three times as much.
     """
+    mask = np.uint64(memo.shape[0] - 1)
     used = 0
     id_starts[0] = 0
     for row in range(starts.size - 1):
@@ -189,11 +217,23 @@ def encode_pretokens(
             whole = find_bytes(data, start, stop, token_data, token_starts, token_slots)
         if whole >= 0:
             ids[used] = whole
-            used += 1
-        else:
-            symbols = ids[used : used + stop - start]
-            n_symbols = _begin(
-                data, start, stop, byte_ids, pairs, partners, byte_pairs, characters, borders, symbols, ranks
-            )
-            used += merge_symbols(n_symbols, symbols, ranks, after, before, heap, limit, pairs, partners)
+            id_starts[row + 1] = used = used + 1
+            continue
+        place = -1
+        if memo.shape[0] > 0 and stop - start <= SHORT:
+            first, rest = read_short(data, start, stop)
+            place = np.int64(hash_short(first, rest) >> np.uint64(32) & mask)
+            if memo[place, REST] == rest and memo[place, FIRST] == first:
+                used += _recalled(memo[place, 2], memo[place, 3], ids, used)
+                id_starts[row + 1] = used
+                continue
+        symbols = ids[used : used + stop - start]
+        n_symbols = _begin(
+            data, start, stop, byte_ids, pairs, partners, byte_pairs, characters, borders, symbols, ranks
+        )
+        used += merge_symbols(n_symbols, symbols, ranks, after, before, heap, limit, pairs, partners)
         id_starts[row + 1] = used
+        if place >= 0 and used - id_starts[row] <= MOST_KEPT:
+            memo[place, FIRST] = first
+            memo[place, REST] = rest
+            _keep(ids[id_starts[row] : used], memo[place])
