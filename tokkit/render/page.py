@@ -140,7 +140,7 @@ def _frontier(page: Page) -> str:
         percent = split.change_interval and (100 * split.change_interval[0], 100 * split.change_interval[1])
         rows.append([*row, *([_span(percent, "+.2f")] if sure else [])])
     drawn = "the same draws of the documents for both splits" if sure else "no intervals: the counts have no folds"
-    caption = f"The frontier: tokens against the best split ({drawn}).."
+    caption = f"The frontier: tokens against the best split ({drawn})."
     listed = table(caption, columns, rows, numbers=range(len(columns)))
     return f"<details><summary>The {len(rows)} splits in figures</summary><div>{listed}</div></details>"
 
