@@ -211,7 +211,7 @@ def encode_pretokens(
     for row in range(starts.size - 1):
         start = starts[row]
         stop = starts[row + 1]
-        limit = limits[row] if limits.size > 1 else limits[0]
+        limit = np.int64(limits[row] if limits.size > 1 else limits[0])
         whole = -1
         if shortcut and start < stop and (lengths[data[start]] >> np.uint64(min(stop - start, 63))) & np.uint64(1):
             whole = find_bytes(data, start, stop, token_data, token_starts, token_slots)

@@ -51,7 +51,7 @@ def merge_by_scan(
     merged = 0
     while best < most:
         at = np.int64(best & np.int32(127))
-        rank = best >> np.int32(7)
+        rank = np.int32(best >> np.int32(7))
         gone = np.int64(after[at])
         following = np.int64(after[gone])
         symbols[at] = rank
