@@ -147,8 +147,18 @@ def test_version(run):
         (["pad", "-o", "x.tiktoken"], "missing argument 'VOCAB'", "tokkit pad --help"),
         (
             ["pad", "x", "-o", "y.tiktoken", "--multiple", "many"],
-            "invalid value for '--multiple': Input should be a valid integer, unable to parse string as an integer",
+            "invalid value for '--multiple': 'many' should be a whole number in digits",
             "tokkit pad --help",
+        ),
+        (
+            ["pad", "x", "-o", "y.tiktoken", "--multiple=-3"],
+            "invalid value for '--multiple': '-3' should be greater than or equal to 1",
+            "tokkit pad --help",
+        ),
+        (
+            ["count", "x", "-o", "y", "--sample", "half"],
+            "invalid value for '--sample': 'half' should be a number",
+            "tokkit count --help",
         ),
     ],
 )

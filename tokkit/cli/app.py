@@ -142,8 +142,22 @@ def _report(error: BaseException, words: Sequence[str]) -> int:
     return 2
 
 
+def _value(error: Any, words: Sequence[str]) -> str:
+    """Return the word that an option was given, as it stands on the command line."""
+    names = getattr(getattr(error, "param", None), "opts", ())
+    for place, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in names:
+            return repr(value) if equals else repr("".join(words[place + 1 : place + 2]))
+    return "it"
+
+
 def _usage(error: Any, words: Sequence[str]) -> None:
     message = error.format_message().removesuffix(".").replace("Value error, ", "")
+    # The checker of values names none: `Input should be a valid integer, unable to parse string as an integer`.
+    message = message.replace("a valid integer, unable to parse string as an integer", "a whole number in digits")
+    message = message.replace("a valid number, unable to parse string as a number", "a number")
+    message = message.replace("Input should", f"{_value(error, words)} should")
     if getattr(error, "possibilities", None):  # an unknown option: name the nearest, not a list in brackets
         message = f"{error.message.removesuffix('.')}; did you mean {' or '.join(sorted(error.possibilities))}?"
     verb = next((word for word in words if word in VERBS), "")
