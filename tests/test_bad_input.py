@@ -268,7 +268,7 @@ def test_tekken(good, refused, kind) -> None:
         ("(" * 5000 + ")" * 5000, "pattern does not compile: "),
         ("[" * 5000, "pattern does not compile: unterminated character set"),
         ("(a", "pattern does not compile: missing )"),
-        ("b", "the pattern leaves text uncovered at character 0"),
+        ("[b]", "the pattern leaves text uncovered at character 0"),
     ],
 )
 def test_patterns(tmp_path, capsys, short_patience, pattern, message) -> None:

@@ -51,7 +51,8 @@ def run(
 
     if id_map is not None:
         outputs.check(id_map, ".npz")
-    old, new = (inputs.any_vocabulary(each, inputs.pattern_for(each, pattern)) for each in (before, after))
+    both = (before, after)
+    old, new = (inputs.any_vocabulary(each, inputs.pattern_for(each, pattern, both)) for each in both)
     old, new = inputs.named_apart((before, after), (old, new))
     found = diff(old, new)
     text = None if not on else _on_text(old, new, on, max_bytes, jobs=jobs, quiet=quiet)

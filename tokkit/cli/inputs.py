@@ -37,7 +37,7 @@ def vocabulary(argument: str, pattern: str | None = None) -> Vocabulary:
         return found
     raise FormatError(
         f"{argument} is no vocabulary of ranks: {found.breaks[0] if found.breaks else found.semantics}",
-        f"its rule is kept, not turned into another: {found.semantics}",
+        f"`inspect`, `show`, `diff`, `report` and `merge --from` take it by its own rule: {found.semantics}",
     )
 
 
@@ -104,14 +104,25 @@ def named_apart(
     return [replace(vocabulary, name=name) for name, vocabulary in zip(names, vocabularies, strict=True)]
 
 
-def pattern_for(argument: str, pattern: str | None) -> str | None:
-    """Return the pattern for one of several tokenizers: --pattern is that of the rank files, and others carry their own.
+def pattern_for(argument: str, pattern: str | None, arguments: Sequence[str]) -> str | None:
+    """Return the pattern that --pattern gives to one of several tokenizers: bases have their own.
+
+    So has every file but a bare rank file, where --pattern is for such a one; else it must be the file's own.
 
     Example:
-        >>> pattern_for("qwen.tiktoken", "cl100k_base"), pattern_for("tekken.json", "cl100k_base")
-        ('cl100k_base', None)
+        >>> both = ["qwen.tiktoken", "tekken.json"]
+        >>> [pattern_for(each, "cl100k_base", both) for each in both]
+        ['cl100k_base', None]
+        >>> pattern_for("tekken.json", "cl100k_base", ["tekken.json"])
+        'cl100k_base'
     """
-    return pattern if Path(argument).suffix == ".tiktoken" else None
+    from tokkit.bases import BASES
+
+    def is_bare(each: str) -> bool:
+        return Path(each).suffix == ".tiktoken" and not Path(each).with_suffix(".json").exists()
+
+    lacking = any(is_bare(each) for each in arguments)
+    return None if argument in BASES or (lacking and not is_bare(argument)) else pattern
 
 
 def distinct_names(arguments: Sequence[str], names: Sequence[str]) -> list[str]:

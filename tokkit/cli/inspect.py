@@ -39,10 +39,12 @@ def run(
     from tokkit.anatomy import inspect
     from tokkit.render import anatomy, talk
 
-    compared = None if base is None else inputs.vocabulary(base, inputs.pattern_for(base, pattern))
+    compared = None if base is None else inputs.vocabulary(base, inputs.pattern_for(base, pattern, [*files, base]))
     found = []
     for argument in files:
-        vocabulary = inputs.any_vocabulary(argument, inputs.pattern_for(argument, pattern))
+        vocabulary = inputs.any_vocabulary(
+            argument, inputs.pattern_for(argument, pattern, files if base is None else [*files, base])
+        )
         try:
             found.append(inspect(vocabulary, compared or _default_base(vocabulary)))
         except BaseNotFoundError as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tokkit.errors import InputError
 
 
 class OnError(StrEnum):
@@ -46,6 +50,20 @@ class VocabularyFormat(StrEnum):
     GGUF = "gguf"
 
 
+def _no_misspelt_name(pattern: str | None) -> str | None:
+    """Refuse what looks like a name and is none: as a regular expression it would match itself and nothing else."""
+    if pattern is not None and re.fullmatch(r"[\w-]+", pattern):
+        from tokkit.bases import BASES
+
+        if pattern not in BASES:
+            near = difflib.get_close_matches(pattern, BASES, n=1)
+            hint = (
+                f"did you mean {near[0]}?" if near else f"names are {', '.join(BASES)}; else give a regular expression"
+            )
+            raise InputError(f"no pattern has the name {pattern}", hint)
+    return pattern
+
+
 # Inputs and outputs
 VocabularyArgument = Annotated[
     str,
@@ -65,7 +83,12 @@ Jobs = Annotated[
 ]
 Pattern = Annotated[
     str | None,
-    typer.Option("--pattern", metavar="NAME|REGEX", help="Split pattern: a base's name or a regular expression."),
+    typer.Option(
+        "--pattern",
+        metavar="NAME|REGEX",
+        help="Split pattern: a base's name or a regular expression.",
+        callback=_no_misspelt_name,
+    ),
 ]
 Name = Annotated[
     str | None,
@@ -93,7 +116,12 @@ PathPattern = Annotated[
         help="Labels from the end of a path, such as '{language}-{domain}.jsonl.zst'.",
     ),
 ]
-Format = Annotated[str, typer.Option("--format", metavar="F", help="Format of stdin: text, jsonl, jsonl.zst, ...")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="F", help="Format of stdin: text, jsonl, jsonl.zst, ...; text where it is not given."
+    ),
+]
 Sample = Annotated[
     float,
     typer.Option("--sample", metavar="F", help="Share of documents to keep, chosen by their hash."),

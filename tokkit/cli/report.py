@@ -85,7 +85,9 @@ def run(
     shares = inputs.weights(weights)
     against = inputs.listed(baseline)
     arguments = (*against, *vocabs)
-    found = [inputs.any_vocabulary(argument, _pattern_for(argument, pattern, arguments)) for argument in arguments]
+    found = [
+        inputs.any_vocabulary(argument, inputs.pattern_for(argument, pattern, arguments)) for argument in arguments
+    ]
     named = inputs.named_apart([*against, *vocabs], found)
     baselines, measured = named[: len(against)], named[len(against) :]
     labels = Labels(
@@ -140,20 +142,6 @@ def _show_curves(
         curves.append(curve(each, tables.get(each.pattern, next(iter(tables.values())))))
     show = rendering.show_json if as_json else rendering.show_csv if as_csv else rendering.show
     show(curves)
-
-
-def _pattern_for(argument: str, pattern: str | None, arguments: Sequence[str]) -> str | None:
-    """Return the pattern that --pattern gives to an argument: bases have their own.
-
-    So has a rank file with a sidecar, where it is for another one that has none; else it must be that of the sidecar.
-    """
-    from tokkit.bases import BASES
-
-    def is_bare(each: str) -> bool:
-        return Path(each).suffix == ".tiktoken" and not Path(each).with_suffix(".json").exists()
-
-    lacking = any(is_bare(each) for each in arguments)
-    return None if argument in BASES or (lacking and not is_bare(argument)) else pattern
 
 
 def _default_pattern() -> str:

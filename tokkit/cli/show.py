@@ -40,7 +40,9 @@ def run(
     if not arguments:
         raise InputError("a vocabulary and a text are wanted", "tokkit show cl100k_base 'a text'")
     text = _text_of(words[-1], file)
-    found = [inputs.any_vocabulary(argument, inputs.pattern_for(argument, pattern)) for argument in arguments]
+    found = [
+        inputs.any_vocabulary(argument, inputs.pattern_for(argument, pattern, arguments)) for argument in arguments
+    ]
     cut = [segment(each, text) for each in inputs.named_apart(arguments, found)]
     if as_json:
         rendering.show_json(cut)

@@ -95,6 +95,8 @@ def _format_of_head(path: Path, head: bytes) -> Format:
         return "tiktoken"
     if head.startswith(b"GGUF"):
         return "gguf"
+    if path.suffix == ".json" and head.lstrip(b"{ \r\n").startswith(b'"format": "tokkit-vocabulary"'):
+        raise FormatError(f"{path}: the sidecar of a rank file", f"name the rank file: {path.with_suffix('.tiktoken')}")
     if path.suffix == ".json" or head.lstrip()[:1] == b"{":
         return "tekken" if path.name.startswith("tekken") or b'"token_bytes"' in head else "huggingface"
     if _RANK_LINE.match(head):
@@ -104,6 +106,14 @@ def _format_of_head(path: Path, head: bytes) -> Format:
     # The first field of a SentencePiece model is its first piece: tag 1, a message.
     if head.startswith(b"\n") or _NAMES.fullmatch(path.name):
         return "sentencepiece"
+    if head.startswith(b"PAR1"):
+        raise FormatError(
+            f"{path}: a Parquet file, and no tokenizer", "counts and corpora go after --on, or to count and learn"
+        )
+    if head.startswith(b'# {"format": "tokkit'):
+        raise FormatError(
+            f"{path}: learned tokens, and no vocabulary", f"tokkit merge BASE {path} -o FILE.tiktoken makes one of them"
+        )
     raise FormatError(
         f"{path}: not a tokenizer that tokkit reads: it begins with `{show(head[:16])}`",
         "read are .tiktoken rank files, tokenizer.json, tekken.json, SentencePiece .model and .gguf",
