@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
+
+from tokkit.formats import tiktoken
 
 TOKKIT = [sys.executable, "-m", "tokkit"]
 SKIP = "`--on-error skip` leaves such documents out and reports how many"
@@ -77,3 +80,55 @@ def test_a_foreign_vocabulary_names_the_verbs_that_take_it(run, tiny_file, tmp_p
     code, out, err = run("verify", model)
     assert (code, out) == (2, "")
     assert "\nhint: `inspect`, `show`, `diff`, `report` and `merge --from` take it by its own rule: Sentence" in err
+
+
+# Outputs
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["count", "FILE"], "NAME"),
+        (["select", "FILE", "--size", 256], "NAME.tiktoken"),
+        (["learn", "FILE", "--base", "FILE", "--size", 1], "NAME.tokens"),
+    ],
+)
+def test_a_file_is_not_written_to_stdout_or_called_dash(run, tiny_file, tmp_path, monkeypatch, words, name):
+    monkeypatch.chdir(tmp_path)
+    expected = f"error: cannot write -: the result is a file, and stdout is none\nhint: -o {name}\n"
+    assert run(*(tiny_file if word == "FILE" else word for word in words), "-o", "-") == (2, "", expected)
+    assert not Path("-").exists()
+
+
+def test_an_input_is_not_written_over(run, tiny_file, learned, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    counts = learned.with_name("counts.parquet")
+    before = tiny_file.read_bytes(), counts.read_bytes()
+    for words, path in (
+        (["select", tiny_file, "--size", 256], "./tiny.tiktoken"),
+        (["merge", tiny_file, learned], tiny_file),
+        (["pad", tiny_file], tiny_file),
+        (["count", tmp_path / "a.txt", counts], "counts.parquet"),
+    ):
+        shown = Path(path)
+        expected = (
+            f"error: cannot write {shown}: it is an input, which would be lost\nhint: name another file after -o\n"
+        )
+        assert run(*words, "-o", path) == (2, "", expected)
+    assert (tiny_file.read_bytes(), counts.read_bytes()) == before
+
+
+def test_one_format_goes_into_a_folder_that_is_there(run, tiny_padded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiktoken.save(tiny_padded, tmp_path / "tiny_padded.tiktoken")
+    (tmp_path / "out").mkdir()
+    assert run("export", "tiny_padded.tiktoken", "--to", "gguf", "-o", "out/")[0] == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["tiny_padded.gguf"]
+
+
+def test_pip_gets_a_folder_and_not_the_name_of_a_package(run, tiny_padded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiktoken.save(tiny_padded, tmp_path / "tiny_padded.tiktoken")
+    code, _, err = run("export", "tiny_padded.tiktoken", "--to", "tiktoken-plugin", "-o", "my plugin")
+    assert code == 0
+    assert "\npip install './my plugin', and tiktoken.get_encoding('tiny_padded') finds it\n" in err

@@ -76,7 +76,8 @@ def export(
 
     Args:
         vocabulary: the vocabulary.
-        formats: one, which is written to `path`; or several, each under its own name into the folder `path`.
+        formats: one, which is written to `path`; or several, each under its own name into the folder `path`, as one is
+            that makes a file where `path` is a folder already.
         path: the file or folder.
         sample: gives the texts to compare segmentations on; called where a format does not keep them.
 
@@ -86,7 +87,7 @@ def export(
     """
     path = Path(path)
     outputs = paths(vocabulary.name, formats, path)
-    if len(formats) > 1:
+    if path not in outputs.values():
         path.mkdir(parents=True, exist_ok=True)
     return [_WRITERS[each](vocabulary, outputs[each], sample) for each in dict.fromkeys(formats)]
 
@@ -100,7 +101,7 @@ def paths(name: str, formats: Sequence[Format], path: Path) -> dict[Format, Path
         >>> str(paths("zh", ["gguf"], Path("tokenizer.gguf"))["gguf"])
         'tokenizer.gguf'
     """
-    if len(set(formats)) == 1:
+    if len(set(formats)) == 1 and not (path.is_dir() and "." in OUTPUTS[formats[0]]):
         return {formats[0]: path}
     plain = re.sub(r"[^\w.+-]", "_", name)  # a name may hold what is no part of a file's name
     return {each: path / OUTPUTS[each].format(plain) for each in formats}

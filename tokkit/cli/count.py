@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from tokkit.cli import inputs, options, outputs
 from tokkit.errors import InputError
+
+# How stdin begins -> the format that it has then, for all that anybody pipes.
+BEGINNINGS = {
+    b'{"': "jsonl",
+    b"\x28\xb5\x2f\xfd": "jsonl.zst",
+    b"\x1f\x8b": "jsonl.gz",
+    b"BZh": "jsonl.bz2",
+    b"\xfd7zXZ": "jsonl.xz",
+}
 
 
 def run(
@@ -23,7 +33,7 @@ def run(
     text_field: options.TextField = "text",
     id_field: options.IdField = "id",
     path_pattern: options.PathPattern = None,
-    format: options.Format = "text",  # noqa: A002 - the option's name
+    format: options.Format = None,  # noqa: A002 - the option's name
     pattern: options.Pattern = None,
     jobs: options.Jobs = 0,
     sample: options.Sample = 1.0,
@@ -63,7 +73,15 @@ def run(
     from tokkit.counts import is_counts_table, reweight, save
     from tokkit.render import summary
 
-    outputs.check(output)
+    outputs.check(output, inputs=corpus)
+    if "-" in corpus:
+        stdin_format = format or _format_of_stdin()
+    elif format is not None:
+        raise InputError(
+            f"--format {format}: it is for stdin, and no CORPUS is -", "a file's format is that of its suffix"
+        )
+    else:
+        stdin_format = "text"
     detect_language = language == "auto"
     labels = Labels(
         None if detect_language else language, domain, language_field, domain_field, path_pattern, text_field, id_field
@@ -76,7 +94,7 @@ def run(
     count_options: Any = {
         "pattern": pattern,
         "jobs": jobs,
-        "stdin_format": format,
+        "stdin_format": stdin_format,
         "sample": sample,
         "max_bytes": None if max_bytes is None else inputs.byte_size(max_bytes),
         "on_error": on_error.value,
@@ -98,3 +116,19 @@ def run(
     with outputs.writing(output):
         save(weighed or counted.table, output)
     summary.tell(summary.of_counts(counted, weighed), as_json=as_json, quiet=quiet)
+
+
+def _format_of_stdin() -> str:
+    """Return the format of stdin where none is given: text, unless its first bytes say otherwise.
+
+    Raises:
+        InputError: it begins like JSON Lines or something compressed, which would be counted as if it were the text itself.
+    """
+    head: bytes = sys.stdin.buffer.peek(8) if hasattr(sys.stdin.buffer, "peek") else b""
+    for beginning, suggested in BEGINNINGS.items():
+        if head.startswith(beginning):
+            raise InputError(
+                f"stdin begins like {suggested}, and would be counted as plain text",
+                f"--format {suggested}, or --format text to count it as it is",
+            )
+    return "text"

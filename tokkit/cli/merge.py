@@ -62,8 +62,8 @@ def run(
     from tokkit.formats.tiktoken import save
     from tokkit.render import summary
 
-    outputs.check(output, ".tiktoken")
     named, given = sources or [], donors or []
+    outputs.check(output, ".tiktoken", inputs=[vocab, *named, *given])
     _check_use(named, given, on, script)
     base = inputs.vocabulary(vocab, pattern)
     taken = _told_apart([_donor(each, script, pattern, base) for each in given], given)

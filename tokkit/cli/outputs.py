@@ -15,19 +15,28 @@ if TYPE_CHECKING:
     from tokkit.vocabulary import Vocabulary
 
 
-def check(path: Path, suffix: str | None = None) -> None:
+def check(path: Path, suffix: str | None = None, *, inputs: Sequence[str] = ()) -> None:
     """Refuse an output path that cannot be written, before hours of work are spent on it.
 
+    Args:
+        path: the output.
+        suffix: what its name has to end in, if anything.
+        inputs: what is read and is to be there afterwards: names and paths.
+
     Raises:
-        InputError: its folder is missing or not writable, it is a folder itself, or it lacks `suffix`.
+        InputError: its folder is missing or not writable, it is a folder itself, stdout or an input, or it lacks `suffix`.
     """
     folder = path.parent
+    if str(path) == "-":
+        raise InputError("cannot write -: the result is a file, and stdout is none", f"-o NAME{suffix or ''}")
     if suffix is not None and path.suffix != suffix:
         raise InputError(f"cannot write {path}: its name does not end in {suffix}", f"-o {path}{suffix}")
     if not folder.is_dir():
         raise InputError(f"cannot write {path}: no folder {folder}", f"mkdir -p {folder}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder", "name a file in it")
+    if path.is_file() and any(Path(each).is_file() and path.samefile(each) for each in inputs):
+        raise InputError(f"cannot write {path}: it is an input, which would be lost", "name another file after -o")
     if not os.access(folder, os.W_OK):
         raise InputError(f"cannot write {path}: no permission in folder {folder}", "choose another folder")
 
@@ -39,7 +48,7 @@ def check_export(path: Path, formats: Sequence[str]) -> None:
         InputError: as `check`; or a file where a folder is wanted.
     """
     suffixes = {"tiktoken": ".tiktoken", "sentencepiece": ".model", "gguf": ".gguf"}
-    if len(formats) == 1 and formats[0] in suffixes:
+    if len(formats) == 1 and formats[0] in suffixes and not path.is_dir():
         check(path, suffixes[formats[0]])
     elif path.exists() and not path.is_dir():
         what = "several formats are" if len(formats) > 1 else f"{formats[0]} is"

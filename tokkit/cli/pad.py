@@ -34,7 +34,7 @@ def run(
     from tokkit.pad import pad
     from tokkit.render import summary
 
-    outputs.check(output, ".tiktoken")
+    outputs.check(output, ".tiktoken", inputs=[vocab])
     padding = pad(
         inputs.vocabulary(vocab, pattern),
         multiple=multiple,

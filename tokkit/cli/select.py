@@ -57,7 +57,7 @@ def run(
     from tokkit.render import summary
     from tokkit.select import select
 
-    outputs.check(output, ".tiktoken")
+    outputs.check(output, ".tiktoken", inputs=[base])
     filtered = only is not None or bool(drop_script) or drop_partial_utf8 or fill
     if by is options.By.USAGE:
         if filtered:

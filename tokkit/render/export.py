@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from tokkit.render import talk
@@ -19,7 +20,7 @@ def of_export(vocabulary: Vocabulary, exports: Sequence[Export], path: str) -> S
     """Return what was written, and for SentencePiece and GGUF what the files cannot say."""
     lines: list[str] = []
     document: dict[str, Any] = {"vocabulary": of_vocabulary(vocabulary), "output": path}
-    if len(exports) > 1:
+    if [str(each.path) for each in exports] != [path]:
         document["outputs"] = {each.format: str(each.path) for each in exports}
     for each in exports:
         lines.append(f"wrote {talk.counted(vocabulary.n_vocab, 'entry', 'entries')} to {each.path}")
@@ -34,7 +35,9 @@ def of_export(vocabulary: Vocabulary, exports: Sequence[Export], path: str) -> S
 def _plugin_lines(vocabulary: Vocabulary, export: Export) -> list[str]:
     if export.format != "tiktoken-plugin":
         return []
-    return [f"pip install {export.path}, and tiktoken.get_encoding({vocabulary.name!r}) finds it"]
+    # Without a separator pip takes a name for that of a package of its index.
+    folder = shlex.quote(str(export.path) if export.path.is_absolute() else f"./{export.path}")
+    return [f"pip install {folder}, and tiktoken.get_encoding({vocabulary.name!r}) finds it"]
 
 
 def _sentencepiece_lines(export: Export) -> list[str]:
