@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,3 +133,52 @@ def test_pip_gets_a_folder_and_not_the_name_of_a_package(run, tiny_padded, tmp_p
     code, _, err = run("export", "tiny_padded.tiktoken", "--to", "tiktoken-plugin", "-o", "my plugin")
     assert code == 0
     assert "\npip install './my plugin', and tiktoken.get_encoding('tiny_padded') finds it\n" in err
+
+
+# Corpora
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "hint"),
+    [
+        (
+            '{"content": "a"}\n',
+            "no field `text`; its fields: `content`",
+            f"name the field that holds it, as in `--text-field content`; {SKIP}",
+        ),
+        (
+            '[\n  {"text": "a"}\n]\n',
+            "malformed JSON: Input data was truncated",
+            f"one object a line is read: `jq -c '.[]' FILE` makes lines of an array, `jq -c . FILE` of objects; {SKIP}",
+        ),
+    ],
+)
+def test_json_that_is_no_json_lines_of_text(run, tmp_path, content, reason, hint):
+    source, target = tmp_path / "a.json", tmp_path / "counts.parquet"
+    source.write_text(content, "utf-8")
+    expected = f"error: {source}: line 1, byte 0: {reason}\nhint: {hint}\n"
+    assert run("count", source, "--jobs", 1, "-o", target) == (2, "", expected)
+    assert not target.exists()
+
+
+def test_format_is_refused_where_nothing_comes_from_stdin(run, tmp_path):
+    code, out, err = run("count", tmp_path / "a.txt", "--format", "jsonl", "-o", tmp_path / "counts.parquet")
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: --format jsonl: it is for stdin, and no CORPUS is -\nhint: a file's format is that of its suffix\n"
+    )
+
+
+@pytest.mark.parametrize(("content", "suggested"), [(b'{"text": "a"}\n', "jsonl"), (b"\x1f\x8b\x08\x00", "jsonl.gz")])
+def test_json_lines_from_stdin_are_not_counted_as_plain_text(tmp_path, content, suggested):
+    target = tmp_path / "counts.parquet"
+    words = [*TOKKIT, "count", "-", "--jobs", "1", "-o", str(target)]
+    done = subprocess.run(words, input=content, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        (
+            f"error: stdin begins like {suggested}, and would be counted as plain text\n"
+            f"hint: --format {suggested}, or --format text to count it as it is\n"
+        ),
+    )
+    assert not target.exists()

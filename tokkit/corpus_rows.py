@@ -223,7 +223,7 @@ def _judge_lines(
                 records.append(record)
                 numbers.append(number)
             else:
-                error = error or CorpusError(reason, block.file.path, number, offset, SKIP_HINT)
+                error = error or CorpusError(reason, block.file.path, number, offset, _hint(reason, line))
                 if stop:
                     raise error
                 errors.append(error)
@@ -231,10 +231,23 @@ def _judge_lines(
     return records, numbers, tuple(errors)
 
 
+def _hint(reason: str, line: bytes) -> str:
+    """Return what helps all lines of a file where the first of them is wrong like this, and what helps if it is the only one."""
+    if reason.startswith("no field"):
+        return f"name the field that holds it, as in `--text-field content`; {SKIP_HINT}"
+    if line.lstrip()[:1] == b"[" or line.strip() == b"{":
+        return f"one object a line is read: `jq -c '.[]' FILE` makes lines of an array, `jq -c . FILE` of objects; {SKIP_HINT}"
+    return SKIP_HINT
+
+
 def _reason(line: bytes, labels: Labels, failure: Exception) -> str:
     """Say in words why a line is not a document."""
-    if isinstance(failure, msgspec.ValidationError):
+    value: Any = None
+    try:
         value = msgspec.json.decode(line)
+    except _UNDECODABLE as broken:  # after the place where it was found to be no document
+        failure = broken
+    if isinstance(failure, msgspec.ValidationError):
         required = (labels.text_field, labels.language_field, labels.domain_field)
         found = (_field_reason(value, field, strings=True) for field in required if field)
         reasons = [reason for reason in (*found, _field_reason(value, labels.id_field, strings=False)) if reason]
