@@ -77,6 +77,7 @@ font-size:.88em}
 .tokens.listed{white-space:normal;word-break:normal}
 .listed bdi{display:inline-block;max-width:100%;margin-right:.4em;padding:.12em .3em;line-height:1.5;white-space:pre-wrap}
 .scroll+.scroll{margin-top:1.2rem}
+.scroll+p{margin-top:.9rem}
 .narrow{display:none}
 .whole,.whole bdi{white-space:nowrap}
 .cut{display:grid;grid-template-columns:minmax(120px,190px) 1fr;gap:.1rem 1rem;padding:.45rem 0;border-top:1px solid var(--line)}
