@@ -63,7 +63,7 @@ ROOMS = {
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
     "origin": room("origin", "", "bases errors steps vocabulary"),
     "plan": room(
-        "plan plan_ground plan_learn plan_lines plan_pieces plan_rows plan_search plan_usage",
+        "plan plan_borders plan_ground plan_learn plan_lines plan_pieces plan_rows plan_search plan_usage",
         "numpy",
         "counts curves encode errors kernels steps unicode vocabulary",
     ),

@@ -14,10 +14,12 @@ from tokkit.counts import combine, count_texts
 from tokkit.encode import encode_arrays, flatten, tokens_per_pretoken
 from tokkit.kernels import pieces as kernels
 from tokkit.learn import learn
+from tokkit.plan_borders import Crossed
 from tokkit.plan_pieces import Pieces, _neighbours
 from tokkit.plan_rows import added_up, holds, kin_of, leads
 from tokkit.select import select
 from tokkit.unicode import scripts_table
+from tokkit.usage import order_by_usage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,3 +168,57 @@ def test_borders_inside_characters_never_give_way(base):
     never = int(kernels.NEVER)
     assert by_pretoken["的一"] == [never, never, 2, never, never, -1]
     assert by_pretoken["，的一"] == [never, never, 0, never, never, 2, never, never, -1]
+
+
+def test_what_is_learned_from_pieces_by_usage_is_what_learning_learns(base, tables):
+    """With tokens of the base taken away, also in the middle, others merge over borders that it leaves alone."""
+    source, folds = tables
+    usage = order_by_usage(base, 256, source)
+    alone = np.zeros(len(base.tokens), np.bool_)
+    pieces = Pieces.of(base, source, folds, alone, "Han", 2, STEP, selected=True)
+    for cut, wanted in ((300, 150), (9_000, 120), (39_000, 2_000)):
+        start = usage.vocabulary(cut)
+        tokens = learn(source, start, wanted, script="Han", exact=False).tokens
+        whole = replace(start, tokens=start.tokens + tokens, segments=())
+        merges = pieces.learn(cut, start, wanted)
+        assert merges.of_slices.shape == (2, len(tokens)), cut
+        for n_learned in {0, len(tokens) // 2, len(tokens) - 1}:
+            fewer, more = (
+                np.sum(
+                    [np.bincount(each.slice_ids, tokens_per(whole, cut + n, each) * each.counts, 2) for each in folds],
+                    0,
+                )
+                for n in (n_learned, n_learned + 1)
+            )
+            assert merges.of_slices[:, n_learned].tolist() == (fewer - more).tolist(), (cut, n_learned)
+
+
+def test_a_border_that_a_token_may_reach_over_never_gives_way(base):
+    """Where a token has both characters, the end of any before the second, or the beginning of any after the first."""
+    crossed = Crossed.of([*base.tokens[:256], "一二".encode(), b"\xbd" + "三".encode(), "四".encode() + b"\xe4"])
+    table = added_up(count_texts(["一二一三四五五"], language="zh"))
+    vocabulary = select(base, 256).vocabulary
+    ids, id_starts = encode_arrays(vocabulary, table.data, table.starts, shortcut=True)
+    strengths = np.zeros(ids.size, np.int32)
+    kernels.mark_crossed(
+        table.data, table.starts, np.ones(0x110000, np.uint8), crossed.pairs, crossed.sides,
+        ids, id_starts, np.ones(256, np.int64), strengths,
+    )  # fmt: skip
+    never = int(kernels.NEVER)
+    assert strengths[2::3].tolist() == [never, 0, never, 0, never, 0, 0]
+
+
+def test_by_usage_a_weak_border_that_a_token_reaches_over_is_not_cut(base):
+    """`一丁` is taken away; now `丁七` is merged in `一丁七`, over a border that the whole base leaves and that is weak."""
+    tokens = (*base.tokens[:256], *(each.encode() for each in ("一丁", "丁七")))
+    parts = (b"\xe4\xb8", *(each.encode() for each in "一丁七"))
+    small = replace(base, tokens=(*tokens[:256], *parts, *tokens[256:]), segments=())
+    usage = order_by_usage(small, 256, added_up(count_texts(["丁七"] * 9)))
+    start = usage.vocabulary(261)
+    assert start.tokens[-1] == "丁七".encode()
+    source = added_up(count_texts(["一丁"] * 100 + ["一丁七"]))
+    measured = count_texts(["一丁七"] * 5 + ["一丁"] * 3)
+    pieces = Pieces.of(small, source, [measured], np.zeros(262, np.bool_), "Han", 2, STEP, selected=True)
+    pieces.counts = np.full(10, 100)
+    assert pieces.learn(261, start, 1).of_slices.tolist() == [[3]]
+    assert min(pieces.levels) == 90

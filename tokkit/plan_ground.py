@@ -87,7 +87,7 @@ class Ground:
         rates: tokens a byte of the mixture and of each language.
         folds: tokens of each slice of each fold, slice by slice; None without folds.
         fold_bytes: float64[n_folds, n_slices].
-        pieces: what is learned from and measured, where prefixes of a closed base are learned on.
+        pieces: what is learned from and measured, where the base is closed and begins with the bytes, or is cut by usage.
         kin_bytes: int64[n_folds, n_slices], the bytes of the touched rows, there.
         kin_ranks: int64[n_kin], the ranks of the kin, there.
         kin_merges: int64[n_folds, n_slices, n_kin + 1], the merges by those below each, there.
@@ -150,7 +150,10 @@ class Ground:
             Measures(*scale) if table.folds else None,
             np.array([[part.bytes for part in each.slices] for each in tables], np.float64),
         )
-        if usage is None and all(len(token) == 1 for token in base.tokens[:LEAST_CUT]):
+        if usage is not None:
+            alone = ~related & ~holds(*flatten(base.tokens), beginnings)
+            ground.pieces = Pieces.of(base, ground.source, of_kin, alone, script, min_count, FOLD_STEP, selected=True)
+        elif all(len(token) == 1 for token in base.tokens[:LEAST_CUT]):
             alone = ~related & ~holds(*flatten(base.tokens), beginnings)
             merge_table(base)  # made once, before several threads want it
             with ThreadPoolExecutor(jobs) as threads:
@@ -158,7 +161,7 @@ class Ground:
                 pieces = threads.submit(Pieces.of, base, ground.source, of_kin, alone, script, min_count, FOLD_STEP)
             measuring.result()
             ground.pieces = pieces.result()
-        elif usage is None:
+        else:
             measured = _measured(base, ~related, of_kin, others)
             ground._add_alone(_lines(measured, 0, np.arange(related.size + 1), shares))
         return ground
@@ -208,25 +211,41 @@ class Ground:
         What is known stays as it is until `add`, so that several threads may learn at a time.
         """
         start = whole = self.start(cut)
+        if self.usage is not None and self.pieces is not None:
+            bytes_left, alone = self._measured_apart(start)
+            learned = self._learn_in_pieces(self.pieces, start, max(wanted, 0), bytes_left)
+            return replace(learned, alone=alone)
         if self.pieces is not None:
-            return self._learn_in_pieces(self.pieces, start, max(wanted, 0))
+            bytes_left = self.kin_bytes - self.kin_merges[:, :, np.searchsorted(self.kin_ranks, cut)]
+            return self._learn_in_pieces(self.pieces, start, max(wanted, 0), bytes_left)
         if wanted > 0:
             tokens = learn(self.source, start, wanted, script=self.script, min_count=self.min_count, exact=False).tokens
             whole = replace(start, tokens=start.tokens + tokens, segments=())
         related = np.array([token in self.kin for token in start.tokens] + [True] * (len(whole.tokens) - cut))
-        rest: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         measured = _measured(whole, related, self.touched)
-        if self.usage is not None:
-            measured = _measured_apart(whole, related, self.touched, self.others, rest)
         lines = _lines(measured, cut, np.arange(len(whole.tokens) - cut + 1), self.shares)
-        alone = _lines(rest, 1, self.rates.depths[[cut]], self.shares) if rest else None
-        return Learned(cut, lines, alone, len(whole.tokens) - cut < wanted)
+        return Learned(cut, lines, None, len(whole.tokens) - cut < wanted)
 
-    def _learn_in_pieces(self, pieces: Pieces, start: Vocabulary, wanted: int) -> Learned:
+    def _measured_apart(self, start: Vocabulary) -> tuple[NDArray[np.int64], tuple[Line, Line]]:
+        """Measure tokens of the base by usage: what kin leave of each touched slice of each fold, and what the others do alone.
+
+        Learned tokens lie above the base's, whose merges they leave as they are.
+        """
+        related = np.array([token in self.kin for token in start.tokens])
+        left, rest = [], []
+        for table, other in zip(self.touched, self.others, strict=True):
+            made, apart = curve(start, table), curve(start, other)
+            left.append(made.n_bytes - made.merges[:, related].sum(axis=1))
+            merged = apart.merges.sum(axis=1) + made.merges[:, ~related].sum(axis=1)
+            rest.append((apart.n_bytes, merged[:, None]))
+        return np.stack(left), _lines(rest, 1, self.rates.depths[[related.size]], self.shares)
+
+    def _learn_in_pieces(
+        self, pieces: Pieces, start: Vocabulary, wanted: int, bytes_left: NDArray[np.int64]
+    ) -> Learned:
         cut = len(start.tokens)
         made = pieces.learn(cut, start, wanted)
         n_learned = made.of_slices.shape[1]
-        bytes_left = self.kin_bytes - self.kin_merges[:, :, np.searchsorted(self.kin_ranks, cut)]
         whole = _less(bytes_left.sum(axis=0), made.of_slices)
         apart = _less(bytes_left.ravel(), made.of_groups)
         steps = np.append(np.arange(apart.shape[1] - 1) * FOLD_STEP, n_learned)
@@ -336,25 +355,6 @@ def _measured(
             n_bytes = other.n_bytes
             merges += other.merges
         yield n_bytes, merges
-
-
-def _measured_apart(
-    vocabulary: Vocabulary,
-    related: NDArray[np.bool_],
-    touched: Sequence[CountsTable],
-    others: Sequence[CountsTable],
-    rest: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield for each fold the bytes of each touched slice and what related ids merge there; add all other merges to the rest.
-
-    Learned tokens lie above the base's, whose merges they leave as they are: encoding with both says what the base does alone.
-    """
-    for table, other in zip(touched, others, strict=True):
-        made, apart = curve(vocabulary, table), curve(vocabulary, other)
-        merged = apart.merges.sum(axis=1) + made.merges[:, ~related].sum(axis=1)
-        rest.append((apart.n_bytes, merged[:, None]))
-        made.merges[:, ~related] = 0
-        yield made.n_bytes, made.merges
 
 
 def _lines(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokkit.encode import encode_arrays, merge_parts
+from tokkit.encode import encode_arrays, flatten, merge_parts
+from tokkit.kernels.pieces import join_tokens
 from tokkit.kernels.records import HEADER, expand_tokens, fill_expanded
 from tokkit.learn import learn_from_records, require_fitting
 
@@ -41,16 +42,32 @@ class Encoded:
 
     @staticmethod
     def of(base: Vocabulary, table: CountsTable) -> Encoded:
-        """Encode a table of one slice, some rows at a time: all ids at once would need their bytes fourfold."""
+        """Encode a table of one slice."""
+        return Encoded.of_strings(base, table.data, table.starts, table.counts)
+
+    @staticmethod
+    def of_strings(
+        base: Vocabulary, data: NDArray[np.uint8], string_starts: NDArray[np.int64], counts: NDArray[np.int64]
+    ) -> Encoded:
+        """Encode strings, some at a time: all ids at once would need their bytes fourfold."""
         pieces, lengths = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
-        for first in range(0, len(table), _PRETOKENS_AT_ONCE):
-            last = min(first + _PRETOKENS_AT_ONCE, len(table))
-            ids, starts = encode_arrays(base, table.data, table.starts[first : last + 1], shortcut=True)
+        for first in range(0, counts.size, _PRETOKENS_AT_ONCE):
+            last = min(first + _PRETOKENS_AT_ONCE, counts.size)
+            ids, starts = encode_arrays(base, data, string_starts[first : last + 1], shortcut=True)
             pieces.append(ids.copy())  # a view would keep an id for every byte
             lengths.append(np.diff(starts))
-        all_starts = np.zeros(len(table) + 1, np.int64)
+        all_starts = np.zeros(counts.size + 1, np.int64)
         np.cumsum(np.concatenate(lengths), out=all_starts[1:])
-        return Encoded(np.concatenate(pieces), all_starts, table.counts)
+        return Encoded(np.concatenate(pieces), all_starts, counts)
+
+    def again(self, base: Vocabulary, other: Vocabulary) -> Encoded:
+        """Return the same strings, which a base has encoded, as another vocabulary encodes them."""
+        token_data, token_starts = flatten(base.tokens)
+        starts = np.zeros(self.ids.size + 1, np.int64)
+        np.cumsum(np.diff(token_starts)[self.ids], out=starts[1:])
+        data = np.empty(int(starts[-1]), np.uint8)
+        join_tokens(self.ids, token_data, token_starts, data)
+        return Encoded.of_strings(other, data, starts[self.starts], self.counts)
 
 
 def learn_below(

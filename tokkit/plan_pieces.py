@@ -9,6 +9,9 @@ How often the last token will be counted is guessed from what was learned before
 was cut at, it is learned again with a lower line: so what is learned never depends on the guess.
 
 The same holds for what is measured: a border that is weak where it was learned is weak in any text.
+
+Where tokens of the base are taken away by usage, no cut is made where one of the base's tokens may reach over either
+(`tokkit.plan_borders`); then no token does, and each piece is encoded as it would be in its place.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from tokkit.kernels import pieces as kernels
 from tokkit.kernels.merging import SCAN_LIMIT
 from tokkit.kernels.pair_index import NO_PAIR
 from tokkit.kernels.records import move_pairs
+from tokkit.plan_borders import Crossed
 from tokkit.plan_learn import Encoded, expanded_below, learn_below
 from tokkit.unicode import scripts_table
 
@@ -96,6 +100,7 @@ class Pieces:
         pair_counts: int64, how often pairs of characters stand side by side in the source, descending.
         measured: what is measured, not cut, its strengths, and the group of each pretoken.
         whole: the source, not cut, and its strengths.
+        crossed: where tokens of the base are taken away by usage, which borders those that stay may reach over; else None.
         levels: by their lines.
         most: the most tokens that are to be learned, as far as that is known.
         counts: how often the n-th token was counted, where most were learned so far.
@@ -111,6 +116,7 @@ class Pieces:
     pair_counts: NDArray[np.int64]
     measured: tuple[Encoded, NDArray[np.int32], NDArray[np.int32]]
     whole: tuple[Encoded, NDArray[np.int32]]
+    crossed: Crossed | None = None
     levels: dict[int, Level] = field(default_factory=dict)
     most: int = 0
     counts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -125,16 +131,19 @@ class Pieces:
         script: str | None,
         min_count: int,
         step: int,
+        *,
+        selected: bool = False,
     ) -> Pieces:
-        """Encode a source of one slice, and the tables to measure on, whose slices are the same."""
+        """Encode a source of one slice, and the tables to measure on, whose slices are the same; `selected`: see `crossed`."""
+        crossed = Crossed.of(base.tokens) if selected else None
         members = np.zeros(1, np.uint8) if script is None else scripts_table(script.split(","))
         table = _neighbours(source, members)
         encoded = Encoded.of(base, source)
-        strengths = _strengths(base, encoded, source, members, table)
+        strengths = _strengths(base, encoded, source, members, table, crossed)
         apart, marked = [], []
         for each in tables:
             apart.append(Encoded.of(base, each))
-            marked.append(_strengths(base, apart[-1], each, members, table))
+            marked.append(_strengths(base, apart[-1], each, members, table, crossed))
         groups = [
             np.repeat(np.arange(len(each.slices)) + number * len(each.slices), [b - a for a, b in slice_rows(each)])
             for number, each in enumerate(tables)
@@ -150,6 +159,7 @@ class Pieces:
             -np.sort(-table[table[:, 0] > 0, 1]),
             (_joined(apart), np.concatenate(marked), np.concatenate(groups).astype(np.int32)),
             (encoded, strengths),
+            crossed,
         )
 
     def learn(self, cut: int, start: Vocabulary, wanted: int) -> Merges:
@@ -160,19 +170,22 @@ class Pieces:
             start: those.
             wanted: how many tokens to learn, or as many as the counts support.
         """
+        base = start if self.crossed else self.base
         if not wanted:
             return Merges(np.empty((self.n_slices, 0), np.int64), np.empty((self.n_groups, 0), np.int64))
         line = 0 if self.script is None else self._guessed(wanted)
         while True:
             level = self._level(line, wanted)
-            tokens, learned = learn_below(self.base, level.source, cut, start, wanted, self.script, self.min_count)
+            source = level.source.again(self.base, start) if self.crossed else level.source
+            tokens, learned = learn_below(base, source, cut, start, wanted, self.script, self.min_count)
             if level.least <= self.min_count or (len(tokens) == wanted and learned[-1, 2] >= level.least):
                 break
             line = max(level.least // 2, self.min_count)
         with self.lock:
             if len(tokens) > self.counts.size:
                 self.counts = learned[:, 2].copy()
-        return self._merges(level, cut, learned)
+        measured = level.measured.again(self.base, start) if self.crossed else level.measured
+        return self._merges(base, measured, level, cut, learned)
 
     def _guessed(self, wanted: int) -> int:
         """Return a line that so many learned tokens should be counted more often than."""
@@ -211,21 +224,23 @@ class Pieces:
         starts = np.searchsorted(owners, np.arange(pieces.counts.size + 1))
         return pieces, starts.astype(np.int64), in_groups.astype(np.int32), sums
 
-    def _merges(self, level: Level, cut: int, learned: NDArray[np.int64]) -> Merges:
-        """Count how often merging makes each learned token in what is measured."""
+    def _merges(
+        self, base: Vocabulary, measured: Encoded, level: Level, cut: int, learned: NDArray[np.int64]
+    ) -> Merges:
+        """Count how often merging makes each learned token in what is measured, as a base encodes it."""
         n_learned = learned.shape[0]
         of_slices = np.zeros((self.n_slices, n_learned), np.int64)
         of_groups = np.zeros((self.n_groups, -(-n_learned // self.step)), np.int64)
         if n_learned:
-            starts, expanded = expanded_below(self.base, cut)
+            starts, expanded = expanded_below(base, cut)
             pairs = np.full(1 << (2 * n_learned).bit_length(), NO_PAIR, np.uint64)
             partners = np.zeros(cut + n_learned, np.uint64)
             kernels.index_learned(learned, cut, pairs, partners)
-            sizes = np.zeros(level.measured.ids.size + 1, np.int64)
-            np.cumsum(np.diff(starts)[level.measured.ids], out=sizes[1:])
-            longest = int(np.diff(sizes[level.measured.starts]).max(initial=1))
+            sizes = np.zeros(measured.ids.size + 1, np.int64)
+            np.cumsum(np.diff(starts)[measured.ids], out=sizes[1:])
+            longest = int(np.diff(sizes[measured.starts]).max(initial=1))
             kernels.add_merges(
-                level.measured.ids, level.measured.starts, starts, expanded, learned, cut, pairs, partners,
+                measured.ids, measured.starts, starts, expanded, learned, cut, pairs, partners,
                 level.use_starts, level.use_groups, level.use_counts, np.empty((4, longest), np.int32),
                 np.empty(3 * longest if longest > SCAN_LIMIT else 0, np.uint64), self.step, of_slices, of_groups,
             )  # fmt: skip
@@ -251,6 +266,7 @@ def _strengths(
     table: CountsTable,
     members: NDArray[np.uint8],
     neighbours: NDArray[np.int64],
+    crossed: Crossed | None,
 ) -> NDArray[np.int32]:
     """Return the strength of the border behind each id."""
     strengths = np.empty(encoded.ids.size, np.int32)
@@ -258,6 +274,11 @@ def _strengths(
     kernels.mark_strengths(
         table.data, table.starts, members, neighbours, encoded.ids, encoded.starts, lengths, strengths
     )
+    if crossed is not None:
+        kernels.mark_crossed(
+            table.data, table.starts, np.ones_like(crossed.sides), crossed.pairs, crossed.sides,
+            encoded.ids, encoded.starts, lengths, strengths,
+        )  # fmt: skip
     return strengths
 
 

@@ -50,7 +50,7 @@ def run(
     printed was learned and measured: some 20 splits, those of the frontier 5,000
     slots apart or nearer. It takes 40 seconds of processor time, on two threads
     2.1 GB, for 66 MB to learn from and 39 MB in folds to measure on; by usage
-    twice that.
+    nearly twice that.
 
     Example:
       tokkit plan --on heldout.parquet --learn-from zh.parquet --size 92544 -o plan.toml

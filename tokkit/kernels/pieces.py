@@ -136,6 +136,60 @@ def mark_strengths(
 
 
 @kernel
+def join_tokens(
+    ids: NDArray[np.int32], token_data: NDArray[np.uint8], token_starts: NDArray[np.int64], out: NDArray[np.uint8]
+) -> None:
+    """Write the bytes of tokens one after the other."""
+    used = 0
+    for i in range(ids.size):
+        for j in range(token_starts[ids[i]], token_starts[ids[i] + 1]):
+            out[used] = token_data[j]
+            used += 1
+
+
+@kernel
+def place_crossed(pairs: NDArray[np.int64], table: NDArray[np.int64]) -> None:
+    """Fill an empty table with pairs of characters."""
+    for i in range(pairs.shape[0]):
+        left, right = np.int64(pairs[i, 0]), np.int64(pairs[i, 1])
+        slot = _neighbours_slot(left, right, table)
+        table[slot, 0] = (left << 21 | right) + 1
+
+
+@kernel
+def mark_crossed(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    everyone: NDArray[np.uint8],
+    pairs: NDArray[np.int64],
+    sides: NDArray[np.uint8],
+    ids: NDArray[np.int32],
+    id_starts: NDArray[np.int64],
+    token_lengths: NDArray[np.int64],
+    strengths: NDArray[np.int32],
+) -> None:
+    """Let borders that a token may reach over (`tokkit.plan_borders`) never give way; `everyone` has all characters."""
+    for row in range(starts.size - 1):
+        at = id_starts[row]
+        if at == id_starts[row + 1]:
+            continue
+        position = starts[row]
+        border = position + token_lengths[ids[at]]
+        before = np.int64(BROKEN)
+        while position < starts[row + 1]:
+            code_point, length = _character(data, position, starts[row + 1], everyone)
+            while border < position:
+                at += 1
+                border += token_lengths[ids[at]]
+            if border == position and before >= 0 and code_point >= 0:
+                slot = _neighbours_slot(before, code_point, pairs)
+                if pairs[slot, 0] != 0 or sides[before] & 2 or sides[code_point] & 1:
+                    strengths[at] = NEVER
+            before = code_point
+            position += length
+
+
+@kernel
 def _piece_slot(ids: NDArray[np.int32], first: int, last: int, n_slots: int) -> np.uint64:
     """Return where to look for a piece first."""
     value = np.uint64(last - first) * HASH_FACTOR
