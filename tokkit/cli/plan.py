@@ -49,7 +49,7 @@ def run(
     to learn from need, not its first. -o writes it as a recipe. All that is
     printed was learned and measured: some 20 splits, those of the frontier 5,000
     slots apart or nearer. It takes 40 seconds of processor time, on two threads
-    2.1 GB, for 66 MB to learn from and 39 MB in folds to measure on; by usage
+    2.2 GB, for 66 MB to learn from and 39 MB in folds to measure on; by usage
     nearly twice that.
 
     Example:
