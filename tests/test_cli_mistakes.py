@@ -161,6 +161,61 @@ def test_json_that_is_no_json_lines_of_text(run, tmp_path, content, reason, hint
     assert not target.exists()
 
 
+def test_text_that_would_count_twice(run, tmp_path, monkeypatch, tiny_file):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        Path(f"{name}.txt").write_text(f"text {name}", "utf-8")
+    run("count", "a.txt", "-q", "-o", "a.parquet")
+    run("count", "a.txt", "b.txt", "-q", "-o", "ab.parquet")
+    expected = (
+        "error: a counts table is given twice: ./a.parquet\nhint: name it once; --weights gives a slice more weight\n"
+    )
+    assert run("count", "a.parquet", "./a.parquet", "-o", "c.parquet") == (2, "", expected)
+    words = ["learn", "a.parquet", "./a.parquet", "--base", tiny_file, "--size", 1, "-o", "x.tokens"]
+    assert run(*words) == (2, "", expected)
+    code, out, err = run("count", "a.parquet", "ab.parquet", "-o", "c.parquet")
+    assert (code, out) == (0, "")
+    assert err == (
+        "a.txt was counted for a.parquet and for ab.parquet: it counts twice\n"
+        "counted 3 documents, 18 bytes, in 1 slice: 3 rows\n"
+    )
+
+
+def test_what_is_no_counts_table_leads_to_count(run, tmp_path, tiny_file, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text('{"text": "a"}\n', "utf-8")
+    code, out, err = run("learn", "a.jsonl", "--base", tiny_file, "--size", 1, "-o", "x.tokens")
+    assert (code, out) == (2, "")
+    assert err.endswith(
+        "\nhint: make one with `tokkit count CORPUS -o FILE.parquet`; count again where a.jsonl was one\n"
+    )
+
+
+def test_empty_counts_are_not_told_to_ask_for_no_tokens(run, tmp_path, tiny_file, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").touch()
+    run("count", "a.txt", "-q", "-o", "a.parquet")
+    expected = (
+        "error: the counts support 0 tokens, 1 were asked for\n"
+        "hint: add data, or lower --min-count 2 or --min-pretokens 1\n"
+    )
+    assert run("learn", "a.parquet", "--base", tiny_file, "--size", 1, "-o", "x.tokens") == (2, "", expected)
+
+
+def test_a_word_list_is_named_by_its_path(run, tmp_path, tiny_file, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("words.txt").write_bytes(b"\xff\n")
+    code, out, err = run("merge", tiny_file, "words.txt", "-o", "x.tiktoken")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: words.txt: line 1 is not valid UTF-8: ")
+
+
+def test_an_unknown_mixture_names_those_that_are_shipped(run, tmp_path, tiny_file):
+    code, out, err = run("report", tiny_file, "--on", tmp_path, "--weights", "internlm3")
+    expected = "error: neither a file nor a shipped mixture: internlm3\nhint: shipped: internlm2\n"
+    assert (code, out, err) == (2, "", expected)
+
+
 def test_format_is_refused_where_nothing_comes_from_stdin(run, tmp_path):
     code, out, err = run("count", tmp_path / "a.txt", "--format", "jsonl", "-o", tmp_path / "counts.parquet")
     assert (code, out) == (2, "")

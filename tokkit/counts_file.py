@@ -240,7 +240,8 @@ def load(path: str | Path, *, folds: bool = False) -> CountsTable:
         raise InputError(f"{path}: no such file", "make one with `tokkit count CORPUS -o FILE.parquet`") from None
     except (OSError, pa.ArrowInvalid) as error:
         first_line = str(error).splitlines()[0]
-        raise FormatError(f"{path}: not a readable Parquet file: {first_line}", "count the corpus again") from None
+        hint = f"make one with `tokkit count CORPUS -o FILE.parquet`; count again where {path} was one"
+        raise FormatError(f"{path}: not a readable Parquet file: {first_line}", hint) from None
     n_rows = [part.pop("rows") for part in metadata["slices"]]
     if sum(n_rows) != rows.counts.size:
         raise FormatError(

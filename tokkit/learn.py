@@ -132,9 +132,10 @@ def learn(
     )
     n_learned = len(tokens)
     if n_learned < size and exact:
+        less = f"ask for --size {n_learned}, " if n_learned else ""
         raise NotEnoughDataError(
             f"the counts support {n_learned:,} tokens, {size:,} were asked for",
-            f"ask for --size {n_learned}, add data, or lower --min-count {min_count} or --min-pretokens {min_pretokens}",
+            f"{less}add data, or lower --min-count {min_count} or --min-pretokens {min_pretokens}",
         )
     options = {"size": size, "min_count": min_count, "min_pretokens": min_pretokens, "weigh_by": weigh_by}
     options |= {"script": script} if script else {}

@@ -219,7 +219,7 @@ def check_sources(base: Vocabulary, sources: Sequence[TokenSource]) -> None:
         if not source.label or labels.count(source.label) > 1:
             raise InputError(
                 f"label of a source is {'empty' if not source.label else 'used twice'}: {source.label!r}",
-                "give every source a label of its own",
+                "give every source a label of its own; that of a file is its name",
             )
         if b"" in source.tokens:
             raise InputError(

@@ -198,6 +198,7 @@ def counted(
     from tokkit.render.progress import progress
 
     paths = [argument for argument in arguments if not counts.is_counts_table(argument)]
+    refuse_twice([argument for argument in arguments if argument not in paths], quiet=quiet)
     tables = [counts.load(argument, folds=folds > 0) for argument in arguments if argument not in paths]
     _require_folds_of(tables, folds)
     wanted = pattern_of(pattern) if pattern else tables[0].pattern if tables else pattern_of("cl100k_base")
@@ -228,6 +229,26 @@ def counted(
             )
         return replace(result, table=counts.combine([*tables, result.table]))
     return counts.Counted(counts.combine(tables), ())
+
+
+def refuse_twice(tables: Sequence[str], *, quiet: bool) -> None:
+    """Refuse a counts table that is given twice, and note a file of text that two of them were counted from.
+
+    Raises:
+        InputError: the table, whose text would count twice.
+    """
+    from tokkit.counts_file import corpus_files, is_counts_table
+    from tokkit.render import talk
+
+    seen: dict[Path | tuple[str, str], int] = {}
+    for number, table in enumerate(tables):
+        if seen.setdefault(Path(table).resolve(), number) != number:
+            raise InputError(
+                f"a counts table is given twice: {table}", "name it once; --weights gives a slice more weight"
+            )
+        for file in corpus_files(table) if is_counts_table(table) else ():
+            if (first := seen.setdefault(file, number)) != number:
+                talk.note(f"{file[0]} was counted for {tables[first]} and for {table}: it counts twice", quiet=quiet)
 
 
 def text_to_read_again(arguments: Sequence[str], labels: Labels) -> Sequence[CorpusFile] | None:
@@ -345,6 +366,7 @@ def weights(argument: str | None) -> dict[str, float] | None:
 
     Raises:
         FormatError: not TOML, no weights in it, or one that is not a number.
+        InputError: no such mixture.
 
     Example:
         >>> weights("internlm2")["zh-webpages"]
@@ -354,8 +376,11 @@ def weights(argument: str | None) -> dict[str, float] | None:
         return None
     from tokkit.mixture import load_weights
 
-    shipped = Path(tokkit.__file__).parent / "data" / f"{argument}-mixture.toml"
-    return load_weights(shipped if re.fullmatch(r"\w+", argument) and shipped.exists() else argument)
+    folder = Path(tokkit.__file__).parent / "data"
+    shipped = {path.name.removesuffix("-mixture.toml"): path for path in folder.glob("*-mixture.toml")}
+    if argument not in shipped and not Path(argument).exists():
+        raise InputError(f"neither a file nor a shipped mixture: {argument}", f"shipped: {', '.join(sorted(shipped))}")
+    return load_weights(shipped.get(argument, argument))
 
 
 def byte_size(text: str) -> int:

@@ -135,7 +135,8 @@ def _source(argument: str, script: str | None, pattern: str | None) -> TokenSour
         return TokenSource(path.stem, learned.tokens, learned.counts, sha256_of(path), learned.base_sha256)
     if inputs.names_vocabulary(argument):
         return vocabulary_source(inputs.vocabulary(argument, pattern), script)
-    return word_list_source(path.stem, path.read_bytes(), sha256_of(path))
+    # Errors name the file, the segment has the name alone.
+    return replace(word_list_source(argument, path.read_bytes(), sha256_of(path)), label=path.stem)
 
 
 def _donor(argument: str, script: str | None, pattern: str | None, base: Vocabulary) -> TokenSource:
