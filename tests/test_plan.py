@@ -111,7 +111,7 @@ def test_what_is_filled_in_is_exact_where_no_kin_of_the_script_lies_between(base
 def test_the_frontier_has_a_learned_split_at_every_step(cl100k, table, monkeypatch, by_usage):
     """Steps of 1,000 here: at each, or within 500 of it, and at the end of the base, without learned tokens."""
     base = select(cl100k, 8_000).vocabulary
-    monkeypatch.setattr(plan_search, "FRONTIER_STEP", 1_000)
+    monkeypatch.setattr(plan_search, "FRONTIER_STEPS", (1_000,))
     found = plan(base, table, 7_000, seed=5_100, ladder=(), by_usage=by_usage, jobs=2)
     prefixes = [split.prefix for split in found.frontier]
     assert (prefixes[-1], found.frontier[-1].learned) == (7_000, 0)

@@ -4,12 +4,12 @@ Every slot goes to the base or to learning, and each further slot on a side save
 split, where the last slot saves the same on both sides.
 
 What a split comes to is known exactly where it was learned, and every split of a plan was: the best, the seed's, the frontier
-every 5,000 slots, those beside the best, those that the margins take slots from, the best of each size of the ladder. What lies
-between is guessed (`tokkit.plan_ground`), to know where to learn next: a few splits are learned, evenly spread; then where the
-guess is lowest, until that is within 500 slots of a learned one, or better by less than a hundred-thousandth; so for each size
-of the ladder. Then all the rest that is shown is learned; where one of those turns out better, all is looked at again. Where any
-script may be learned, the guess lies above the truth, so that more is learned: until a worse split is known within 1,000 slots
-on either side of the best, or until the text cannot tell the neighbours apart.
+every 5,000 slots (fewer for a small size), those beside the best, those that the margins take slots from, the best of each size
+of the ladder. What lies between is guessed (`tokkit.plan_ground`), to know where to learn next: a few splits are learned, evenly
+spread; then where the guess is lowest, until that is within 500 slots of a learned one, or better by less than a hundred-
+thousandth; so for each size of the ladder. Then all the rest that is shown is learned; where one of those turns out better, all
+is looked at again. Where any script may be learned, the guess lies above the truth, so that more is learned: until a worse split
+is known within 1,000 slots on either side of the best, or until the text cannot tell the neighbours apart.
 
 Measured on the text it was learned from, learning looks better than it is: give held-out counts to measure on. The best is
 chosen on the text that it is measured on; so are its neighbours, and none of them by more than the intervals say.

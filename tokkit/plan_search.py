@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 PREFIXES = 5
 WRONG_BY = 5_000
-FRONTIER_STEP = 5_000
+FRONTIER_STEPS = (5_000, 2_000, 1_000, 500, 200, 100)
+_FEWEST_STEPS = 12  # of a frontier, which are the longest that leave so many
 WINDOW = (
     1_000  # slots over which a margin is averaged, and between which the best is bracketed where any script is learned
 )
@@ -86,8 +87,19 @@ def _shown(ground: Ground, most: int, room: int, ladder: Sequence[int], seed: in
 def _frontier(ground: Ground, most: int, room: int, wrong: Sequence[int]) -> list[int]:
     """Return where else the frontier is learned: every so many slots from the lowest learned on, save near others; at its end."""
     there = [*ground.learned_for(room), *wrong, most]
-    steps = range(-(-there[0] // FRONTIER_STEP) * FRONTIER_STEP, most, FRONTIER_STEP)
-    return [*(cut for cut in steps if all(abs(cut - other) > _NEAR for other in there)), most]
+    step = frontier_step(room)
+    steps = range(-(-there[0] // step) * step, most, step)
+    return [*(cut for cut in steps if all(abs(cut - other) > min(_NEAR, step // 10) for other in there)), most]
+
+
+def frontier_step(room: int) -> int:
+    """Return how many slots apart the frontier of so many is learned: the longest step that leaves enough of them.
+
+    Example:
+        >>> frontier_step(92_397), frontier_step(32_000), frontier_step(4_096), frontier_step(300)
+        (5000, 2000, 200, 100)
+    """
+    return next((step for step in FRONTIER_STEPS if step * _FEWEST_STEPS <= room), FRONTIER_STEPS[-1])
 
 
 def window_below(ground: Ground, split: int) -> int:
