@@ -144,7 +144,7 @@ def test_pip_gets_a_folder_and_not_the_name_of_a_package(run, tiny_padded, tmp_p
         (
             '{"content": "a"}\n',
             "no field `text`; its fields: `content`",
-            f"name the field that holds it, as in `--text-field content`; {SKIP}",
+            f"name the field that holds the text after --text-field; {SKIP}",
         ),
         (
             '[\n  {"text": "a"}\n]\n',
@@ -214,6 +214,15 @@ def test_an_unknown_mixture_names_those_that_are_shipped(run, tmp_path, tiny_fil
     code, out, err = run("report", tiny_file, "--on", tmp_path, "--weights", "internlm3")
     expected = "error: neither a file nor a shipped mixture: internlm3\nhint: shipped: internlm2\n"
     assert (code, out, err) == (2, "", expected)
+
+
+def test_a_missing_label_names_its_own_option(run, tmp_path):
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"text": "a", "lang": "en"}\n', "utf-8")
+    words = ["count", source, "--language-field", "language", "--jobs", 1, "-o", tmp_path / "counts.parquet"]
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert err.endswith(f"\nhint: name the field that holds the language after --language-field; {SKIP}\n")
 
 
 def test_format_is_refused_where_nothing_comes_from_stdin(run, tmp_path):

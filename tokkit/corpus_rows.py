@@ -223,7 +223,7 @@ def _judge_lines(
                 records.append(record)
                 numbers.append(number)
             else:
-                error = error or CorpusError(reason, block.file.path, number, offset, _hint(reason, line))
+                error = error or CorpusError(reason, block.file.path, number, offset, _hint(reason, line, labels))
                 if stop:
                     raise error
                 errors.append(error)
@@ -231,10 +231,11 @@ def _judge_lines(
     return records, numbers, tuple(errors)
 
 
-def _hint(reason: str, line: bytes) -> str:
+def _hint(reason: str, line: bytes, labels: Labels) -> str:
     """Return what helps all lines of a file where the first of them is wrong like this, and what helps if it is the only one."""
-    if reason.startswith("no field"):
-        return f"name the field that holds it, as in `--text-field content`; {SKIP_HINT}"
+    for role in ("text", "language", "domain"):
+        if reason.startswith(f"no field `{getattr(labels, f'{role}_field')}`"):
+            return f"name the field that holds the {role} after --{role}-field; {SKIP_HINT}"
     if line.lstrip()[:1] == b"[" or line.strip() == b"{":
         return f"one object a line is read: `jq -c '.[]' FILE` makes lines of an array, `jq -c . FILE` of objects; {SKIP_HINT}"
     return SKIP_HINT
