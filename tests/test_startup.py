@@ -54,7 +54,7 @@ def test_what_only_moves_tokens_compiles_no_kernel(folder, verb):
     assert not names & {"numba", "llvmlite", "tokkit.kernels.jit"}
 
 
-def test_machine_code_goes_to_the_user_where_the_package_cannot_be_written_to(folder):
+def test_machine_code_goes_to_the_user_where_the_package_cannot_be_written_to_or_nowhere(folder):
     """A file where the folder for machine code would be: even root cannot write there."""
     package = folder / "installed" / "tokkit"
     shutil.copytree(ROOT / "tokkit", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -66,6 +66,14 @@ def test_machine_code_goes_to_the_user_where_the_package_cannot_be_written_to(fo
         "scripts.count_members(np.array([97], np.uint8), np.array([0, 1]), np.ones(128, np.uint8), n); print(n[0])"
     )
     words = {"PYTHONPATH": str(folder / "installed"), "XDG_CACHE_HOME": str(folder / "user"), "NUMBA_CACHE_DIR": ""}
+    nowhere = run("-c", program, folder=folder, **words | {"XDG_CACHE_HOME": str(package / "kernels" / "__pycache__")})
+    assert (nowhere.stdout, nowhere.stderr) == (
+        "1\n",
+        (
+            "compiling kernels, in each run, since no folder can keep them; NUMBA_CACHE_DIR can name one: up to half a "
+            "minute\n"
+        ),
+    )
     first = run("-c", program, folder=folder, **words)
     assert (first.stdout, first.stderr[:17]) == ("1\n", "compiling kernels")
     assert [path.suffix for path in sorted((folder / "user").rglob("scripts.count_members*"))] == [".nbc", ".nbi"]

@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Without numba's run time no kernel may make an array, and none counts references to those that it was given: that took
 # longer than the work where a small step is a function, and most of the compiler's time.
-_OPTIONS = {"cache": True, "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+_OPTIONS = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
 
 
 def kernel(function: Function) -> Function:
@@ -33,6 +33,10 @@ def _compiled(function: Function, **options: Any) -> Function:
     For numba each is a type of its own: a kernel that is called with 0 here and with a variable there is compiled twice.
     """
     compiled: Any = njit(**options, **_OPTIONS)(function)
+    try:
+        compiled.enable_caching()
+    except RuntimeError:  # neither beside the package nor for the user may a file be written, as in many a container
+        _Compiling.often = "in each run, since no folder can keep them; NUMBA_CACHE_DIR can name one"
     template_of = compiled.get_call_template
 
     def call_template(arguments: Any, named: Any) -> Any:
@@ -52,6 +56,8 @@ class _Compiling(event.Listener):  # type: ignore[misc]  # numba has no types
     is no such event. Kernels that a kernel calls are compiled within its own event; numba lets one thread compile at a time.
     """
 
+    often = "once on this machine"
+
     def __init__(self) -> None:
         self.depth = 0
         self.announced = False
@@ -64,7 +70,7 @@ class _Compiling(event.Listener):  # type: ignore[misc]  # numba has no types
         self.depth += 1
         if not self.announced and event_.data["dispatcher"].py_func.__module__.startswith("tokkit."):
             self.announced = True
-            logging.getLogger("tokkit").info("compiling kernels, once on this machine: up to half a minute")
+            logging.getLogger("tokkit").info("compiling kernels, %s: up to half a minute", self.often)
 
     def on_end(self, event_: Any) -> None:  # noqa: ARG002 - numba's signature
         self.depth -= 1
