@@ -130,7 +130,9 @@ def test_the_verb_counts_folds_and_adds_tables_of_as_many(folder, table, tmp_pat
     document = json.loads(capsys.readouterr().out)
     assert (document["folds"], len(document["slices"])) == (7, len(table.totals))
     assert_same(load(made, folds=True), table)
-    assert main(["count", str(made), str(made), "--folds", "7", "-o", str(tmp_path / "twice.parquet"), "-q"]) == 0
+    again = tmp_path / "again.parquet"
+    again.write_bytes(made.read_bytes())
+    assert main(["count", str(made), str(again), "--folds", "7", "-o", str(tmp_path / "twice.parquet"), "-q"]) == 0
     assert np.array_equal(load(tmp_path / "twice.parquet", folds=True).counts, 2 * table.counts)
     assert main(["count", str(made), "--folds", "5", "-o", str(tmp_path / "x.parquet")]) == 2
     assert "does not have 5 folds" in capsys.readouterr().err
