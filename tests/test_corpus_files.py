@@ -159,6 +159,9 @@ def test_a_path_that_the_pattern_does_not_match_is_named(tmp_path: Path, pattern
     with pytest.raises(InputError) as caught:
         find(str(path), Labels(path_pattern=pattern))
     assert caught.value.message == f"{path}: the path pattern {pattern} does not match its end"
+    assert caught.value.hint == (
+        "`{language}-{domain}` matches zh-law.jsonl.zst, `{language}/*` zh/1.txt; or take --language and --domain"
+    )
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,12 @@ def test_a_lone_surrogate_is_refused() -> None:
         count_texts(["ok", "a\udc80"])
 
 
+def test_a_text_is_not_taken_for_a_list_of_its_letters() -> None:
+    with pytest.raises(InputError, match="a text where a list of texts is wanted") as caught:
+        count_texts("to be")
+    assert caught.value.hint == "put it into brackets: count_texts([text])"
+
+
 def counted_in_blocks(paths: Path | list[Path], labels: Labels | None, block_bytes: int) -> CountsTable:
     counters: Counters = {}
     for batch in batches(find(paths, labels), labels, block_bytes=block_bytes):

@@ -220,6 +220,8 @@ def test_a_full_disk_is_told_with_the_next_move(folder, tmp_path, monkeypatch):
 
 
 def test_too_little_memory_is_refused_with_how_much_would_do():
+    with pytest.raises(InputError, match=r"^5 bytes of memory are too little to count with 1 job$"):
+        jobs_within(5, 1, fewer=True)
     with pytest.raises(InputError, match="200 MB of memory are too little to count with 1 job") as error:
         jobs_within(200 * 10**6, 1, fewer=True)
     assert error.value.hint == "--memory 380MB"

@@ -351,7 +351,10 @@ def _labels_of(path: str, kind: Kind, labels: Labels, pattern: re.Pattern[str] |
         plain = _plain(path)
         match = pattern.fullmatch(split_suffixes(plain)[0]) or pattern.fullmatch(plain)
         if match is None:
-            raise InputError(f"{path}: the path pattern {labels.path_pattern} does not match its end")
+            raise InputError(
+                f"{path}: the path pattern {labels.path_pattern} does not match its end",
+                "`{language}-{domain}` matches zh-law.jsonl.zst, `{language}/*` zh/1.txt; or take --language and --domain",
+            )
         taken = match.groupdict()
         language, domain = taken.get("language", language), taken.get("domain", domain)
         for name, value in taken.items():

@@ -96,13 +96,15 @@ def count_texts(
     """Count texts that are in memory, each a document of one slice.
 
     Raises:
-        InputError: unknown pattern, or a text with a lone surrogate.
+        InputError: unknown pattern, one text that is in no list, or a text with a lone surrogate.
 
     Example:
         >>> table = count_texts(["to be or not to be"], language="en", domain="plays")
         >>> {table.pretoken(row): int(table.counts[row]) for row in range(len(table))}
         {b' be': 2, b' not': 1, b' or': 1, b' to': 1, b'to': 1}
     """
+    if isinstance(texts, str):
+        raise InputError("a text where a list of texts is wanted", "put it into brackets: count_texts([text])")
     pattern = pattern_of(pattern)
     return table_of(slices_of({(language, domain): counter_of(texts, pattern)}), pattern, {"step": "count"})
 

@@ -307,8 +307,9 @@ def jobs_within(memory: int, jobs: int, *, fewer: bool, in_threads: bool = False
         jobs -= 1
     if room_of(memory, jobs, in_threads=in_threads) < LEAST_ROOM:
         least = _fixed_bytes(jobs, in_threads=in_threads) + jobs * LEAST_ROOM
+        amount = f"{memory / 1e6:,.0f} MB" if memory >= 10**6 else f"{memory:,} bytes"
         raise InputError(
-            f"{memory / 1e6:,.0f} MB of memory are too little to count with {jobs} {'job' if jobs == 1 else 'jobs'}",
+            f"{amount} of memory are too little to count with {jobs} {'job' if jobs == 1 else 'jobs'}",
             f"--memory {-(-least // 1_000_000)}MB" + (" or fewer --jobs" if jobs > 1 else ""),
         )
     return jobs
