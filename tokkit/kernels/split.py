@@ -50,7 +50,7 @@ def end_of_cl100k(data: NDArray[np.uint8], position: int, stop: int, newlines: i
     end = end_of_contraction(data, position, stop, True)
     if end > position:
         return end
-    if position + 8 <= stop:
+    if position + 16 <= stop:
         # Most pretokens are ASCII: words with or without one character before them, a few symbols with or without a space
         # before them, or spaces; so few branches for each, foreseen more often.
         first = data[position]
@@ -86,7 +86,7 @@ def end_of_gpt2(data: NDArray[np.uint8], position: int, stop: int, classes: NDAr
     end = end_of_contraction(data, position, stop, False)
     if end > position:
         return end
-    if position + 8 <= stop and data[position] < 0x80:  # as for cl100k, but only a space may stand before a word
+    if position + 16 <= stop and data[position] < 0x80:  # as for cl100k, but only a space may stand before a word
         if data[position] == 0x20 or classes[data[position]] & LETTER:
             end = end_of_ascii_word(data, position, stop, classes)
             if end > position:
