@@ -137,17 +137,25 @@ def load_base(name_or_path: str | Path, pattern: str | None = None) -> Vocabular
         return vocabulary_of(base, find(base))
     path = Path(text)
     if not path.exists():
-        nearest = difflib.get_close_matches(text, BASES, 1)
-        raise InputError(
-            f"neither a known base nor a file: {text}",
-            f"did you mean {nearest[0]}?" if nearest else f"known bases: {', '.join(BASES)}",
-        )
+        hint = nearest_base(text, f"known bases: {', '.join(BASES)}")
+        raise InputError(f"neither a known base nor a file: {text}", hint)
     if wanted is None and not tiktoken_format.sidecar_of(path).exists() and path.is_file():
         digest = sha256_of(path)
         for base in BASES.values():
             if base.sha256 == digest:
                 return vocabulary_of(base, path.read_bytes())
     return tiktoken_format.load(path, wanted)
+
+
+def nearest_base(name: str, otherwise: str) -> str:
+    """Return the hint for what is no base's name: the base whose name is like it, or `otherwise`.
+
+    Example:
+        >>> nearest_base("cl100k", "another"), nearest_base("llama", "another")
+        ('did you mean cl100k_base?', 'another')
+    """
+    nearest = difflib.get_close_matches(name, BASES, 1)
+    return f"did you mean {nearest[0]}?" if nearest else otherwise
 
 
 def pattern_named(pattern: str) -> str:

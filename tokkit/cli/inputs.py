@@ -117,9 +117,10 @@ def pattern_for(argument: str, pattern: str | None, arguments: Sequence[str]) ->
         'cl100k_base'
     """
     from tokkit.bases import BASES
+    from tokkit.formats.tiktoken import sidecar_of
 
     def is_bare(each: str) -> bool:
-        return Path(each).suffix == ".tiktoken" and not Path(each).with_suffix(".json").exists()
+        return Path(each).suffix == ".tiktoken" and not sidecar_of(each).exists()
 
     lacking = any(is_bare(each) for each in arguments)
     return None if argument in BASES or (lacking and not is_bare(argument)) else pattern

@@ -39,12 +39,11 @@ def run(
     from tokkit.anatomy import inspect
     from tokkit.render import anatomy, talk
 
-    compared = None if base is None else inputs.vocabulary(base, inputs.pattern_for(base, pattern, [*files, base]))
+    named = files if base is None else [*files, base]
+    compared = None if base is None else inputs.vocabulary(base, inputs.pattern_for(base, pattern, named))
     found = []
     for argument in files:
-        vocabulary = inputs.any_vocabulary(
-            argument, inputs.pattern_for(argument, pattern, files if base is None else [*files, base])
-        )
+        vocabulary = inputs.any_vocabulary(argument, inputs.pattern_for(argument, pattern, named))
         try:
             found.append(inspect(vocabulary, compared or _default_base(vocabulary)))
         except BaseNotFoundError as error:

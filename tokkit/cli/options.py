@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -53,13 +52,10 @@ class VocabularyFormat(StrEnum):
 def _no_misspelt_name(pattern: str | None) -> str | None:
     """Refuse what looks like a name and is none: as a regular expression it would match itself and nothing else."""
     if pattern is not None and re.fullmatch(r"[\w-]+", pattern):
-        from tokkit.bases import BASES
+        from tokkit.bases import BASES, nearest_base
 
         if pattern not in BASES:
-            near = difflib.get_close_matches(pattern, BASES, n=1)
-            hint = (
-                f"did you mean {near[0]}?" if near else f"names are {', '.join(BASES)}; else give a regular expression"
-            )
+            hint = nearest_base(pattern, f"names are {', '.join(BASES)}; else give a regular expression")
             raise InputError(f"no pattern has the name {pattern}", hint)
     return pattern
 
