@@ -376,7 +376,7 @@ def test_an_interrupt_leaves_no_thread(tmp_path) -> None:
         with pytest.raises(KeyboardInterrupt):
             count(some, FIELDS, jobs=3, progress=interrupt)
         assert threading.active_count() == before
-    assert max(seen) == before + 3
+    assert max(seen) in {before + 3, before + 4}  # one works out the sha256 of the files, and may have ended
     assert sys.getswitchinterval() == interval
 
 

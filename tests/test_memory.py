@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -147,27 +147,44 @@ def test_what_a_worker_meets_while_it_answers_is_raised(folder, in_threads):
             next(answers[0])
 
 
-@dataclass(frozen=True)
-class Late(Failing):
-    """A task whose workers begin when the first block has been read."""
+def test_threads_read_files_of_their_own_at_the_same_time(folder, monkeypatch):
+    both = threading.Barrier(2)
 
-    read: threading.Event = field(default_factory=threading.Event)
+    def waiting(file):
+        if file.size in largest[:2]:
+            both.wait(30)  # broken where one thread reads for all
+        yield from blocks(file)
 
-    def begin(self) -> list[int]:
-        assert self.read.wait(30), "nothing was read before a worker asked for it"
-        return []
+    files = find(folder, FIELDS)
+    largest = sorted((file.size or 0 for file in files), reverse=True)
+    monkeypatch.setattr("tokkit.corpus.blocks", waiting)
+    assert sum(work_on(files, Failing(in_threads=True), 2)) == 5
 
 
-def test_a_thread_has_its_first_block_before_it_asks(folder, monkeypatch):
-    task = Late(in_threads=True)
+@pytest.mark.parametrize("in_threads", [True, False])
+def test_workers_that_share_a_file_take_every_block_once_and_progress_goes_up(tmp_path, monkeypatch, in_threads):
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "{number:05}"}}\n' for number in range(4_000)))
+    [file] = find(tmp_path, FIELDS)
+    monkeypatch.setitem(blocks.__kwdefaults__, "block_bytes", 800)
+    expected = len(list(blocks(file)))
+    assert expected > 80
+    seen: list[int] = []
+    assert sum(work_on([file], Failing(in_threads), 2, seen.append)) == expected
+    assert seen == sorted(seen)
+    assert seen[-1] == file.size
 
-    def noted(file):
-        for block in blocks(file):
-            task.read.set()
-            yield block
 
-    monkeypatch.setattr("tokkit.corpus.blocks", noted)
-    assert sum(work_on(find(folder, FIELDS), task, 2)) == 5
+@pytest.mark.parametrize("in_threads", [True, False])
+def test_what_is_wrong_with_a_file_is_raised_and_nobody_works_on(folder, monkeypatch, in_threads):
+    def broken(file):
+        yield from blocks(file)
+        raise InputError(f"cannot read {Path(file.path).name}")
+
+    before = threading.active_count()
+    monkeypatch.setattr("tokkit.corpus.blocks", broken)
+    with pytest.raises(InputError, match="cannot read"):
+        work_on(find(folder, FIELDS), Failing(in_threads), 2)
+    assert threading.active_count() == before
 
 
 @pytest.mark.usefixtures("_small")

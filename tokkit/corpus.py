@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tokkit.corpus_blocks import BLOCK_BYTES, Block, blocks, sample_key
+from tokkit.corpus_blocks import Block, blocks, sample_key
 from tokkit.corpus_files import CorpusFile, Labels, find
 from tokkit.corpus_rows import Rows, bounds_of, invalid_utf8, json_rows, parquet_rows
 from tokkit.errors import CorpusError, InputError
@@ -123,7 +123,7 @@ def batches(
     on_error: OnError = "stop",
     sample: float = 1.0,
     max_bytes: int | None = None,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int | None = None,
 ) -> Iterator[Documents]:
     """Read files one after the other, block by block.
 

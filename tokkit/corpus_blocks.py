@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tokkit.corpus_files import CorpusFile
 
 BLOCK_BYTES = 8 << 20
+# JSON Lines are copied some times on their way to texts, which is sooner done in memory that was used before.
+LINES_BLOCK_BYTES = 2 << 20
 NEWLINE = ord("\n")
 BOM = b"\xef\xbb\xbf"
 
@@ -94,25 +96,26 @@ class Block:
     sample_key: bytes | None = None
 
 
-def blocks(file: CorpusFile, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Cut a corpus file into blocks of about `block_bytes` decompressed bytes each, in order.
+def blocks(file: CorpusFile, *, block_bytes: int | None = None) -> Iterator[Block]:
+    """Cut a corpus file into blocks of about `block_bytes` decompressed bytes each, 8 MiB or 2 of JSON Lines, in order.
 
-    Where it is cut depends on the file and on `block_bytes` alone. A longer line or row makes a longer block. The first block of
-    JSON Lines is an eighth of that, so that several workers can begin sooner.
+    Where it is cut depends on the file and on `block_bytes` alone. A longer line or row makes a longer block.
 
     Raises:
         InputError: the file cannot be opened.
         CorpusError: its stream is broken or truncated, or a Parquet column is missing.
     """
+    if block_bytes is None:
+        block_bytes = LINES_BLOCK_BYTES if file.kind == "jsonl" else BLOCK_BYTES
     if block_bytes < 1:
         raise InputError(f"a block of {block_bytes} bytes: at least one is needed")
     if file.kind == "parquet":
         yield from _parquet_blocks(file, block_bytes)
     elif file.kind == "jsonl":
-        yield from _stream_blocks(file, block_bytes, block_bytes // 8, last_line_end)
+        yield from _stream_blocks(file, block_bytes, last_line_end)
     else:
         first: Block | None = None
-        for block in _stream_blocks(file, block_bytes, block_bytes, last_text_cut):
+        for block in _stream_blocks(file, block_bytes, last_text_cut):
             if first is None:
                 first = block
                 yield block
@@ -171,12 +174,12 @@ def replace_continues(block: Block, key: bytes) -> Block:
 
 
 def _stream_blocks(
-    file: CorpusFile, block_bytes: int, first_bytes: int, last_cut: Callable[[bytes | bytearray, int], int]
+    file: CorpusFile, block_bytes: int, last_cut: Callable[[bytes | bytearray, int], int]
 ) -> Iterator[Block]:
     with _open_stream(file) as (read, tell):
         buffer = bytearray()
         first_line, offset, searched = 1, 0, 0
-        wanted = max(first_bytes, len(BOM))
+        wanted = max(block_bytes, len(BOM))
         while True:
             at_end = not _fill(read, buffer, wanted, file, offset)
             if offset == 0 and buffer.startswith(BOM):

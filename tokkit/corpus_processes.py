@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     Pipe = Connection | ThreadPipe
 
+_READ = object()  # what a thread sends when it has read a block
+
 
 class Task(Protocol):
     """What to do with the blocks of a corpus; the task is sent to every worker, and what `finish` returns comes back."""
@@ -91,12 +93,13 @@ def workers_on(
 ) -> Iterator[list[Worker]]:
     """Read files once for a task, and yield the workers that did, which end with the context; else as `work_on`."""
     if jobs > 1 and task.in_threads:
-        with corpus_threads.threads(partial(_work, task=task), jobs) as threads:
-            yield _dealt(files, threads, corpus_threads.wait, advance, ahead=1)
+        dealer = _Dealer(_large_first(files))
+        with corpus_threads.threads(lambda pipe: _work(pipe, task, _read_here(dealer, pipe)), jobs) as threads:
+            yield _followed(dealer, threads, advance)
         return
     if jobs > 1:
         with _processes(task, jobs) as processes:
-            yield _dealt(files, processes, wait, advance)
+            yield _dealt(_Dealer(_large_first(files)), processes, advance)
         return
     state = task.begin()
     done = 0
@@ -116,6 +119,7 @@ class _Stream:
     file: CorpusFile
     blocks: Iterator[Block]
     position: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
@@ -130,10 +134,27 @@ class _Dealer:
     waiting: deque[CorpusFile]
     streams: dict[Any, _Stream] = field(default_factory=dict)
     done: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next_block(self, pipe: Any) -> Block | None:
-        """Return the next block for a worker, known by its pipe, None where nothing is left for it."""
-        while True:
+        """Return the next block for a worker, known by its pipe, None where nothing is left for it.
+
+        Threads may call it at the same time: they wait for each other only where they share a file.
+        """
+        while (stream := self._stream_of(pipe)) is not None:
+            with stream.lock:
+                block = next(stream.blocks, None)
+            with self.lock:
+                if block is not None:
+                    stream.position = max(stream.position, block.position)
+                    return block
+                if stream in self.streams.values():
+                    self.done += stream.file.size or 0
+                    self.streams = {owner: each for owner, each in self.streams.items() if each is not stream}
+        return None
+
+    def _stream_of(self, pipe: Any) -> _Stream | None:
+        with self.lock:
             stream = self.streams.get(pipe)
             if stream is None and self.waiting:
                 file = self.waiting.popleft()
@@ -141,19 +162,17 @@ class _Dealer:
             if stream is None:
                 shared = [each for each in self.streams.values() if each.file.kind != "text"]
                 stream = max(shared, key=lambda each: (each.file.size or 0) - each.position, default=None)
-            if stream is None:
-                return None
-            block = next(stream.blocks, None)
-            if block is not None:
-                stream.position = block.position
-                return block
-            self.done += stream.file.size or 0
-            self.streams = {owner: each for owner, each in self.streams.items() if each is not stream}
+            return stream
 
     @property
     def position(self) -> int:
         """The stored bytes that were read of all files."""
-        return self.done + sum(stream.position for stream in self.streams.values())
+        with self.lock:
+            return self.done + sum(stream.position for stream in self.streams.values())
+
+
+def _large_first(files: Sequence[CorpusFile]) -> deque[CorpusFile]:
+    return deque(sorted(files, key=lambda file: -(file.size or 1 << 62)))
 
 
 @contextmanager
@@ -178,27 +197,11 @@ def _processes(task: Task, jobs: int) -> Iterator[list[Connection]]:
             process.join()
 
 
-def _dealt(
-    files: Sequence[CorpusFile],
-    pipes: Sequence[Any],
-    wait_for: Callable[[Sequence[Any]], Sequence[Any]],
-    advance: Callable[[int], None] | None,
-    ahead: int = 0,
-) -> list[Worker]:
-    """Deal the blocks of files out to whoever asks; return the workers when they have finished.
-
-    With `ahead`, each gets as many blocks before it asks, and so never waits for one to be read; through a pipe between
-    processes, which holds less than a block, it would be the dealer that waits.
-    """
-    dealer = _Dealer(deque(sorted(files, key=lambda file: -(file.size or 1 << 62))))
+def _dealt(dealer: _Dealer, pipes: Sequence[Connection], advance: Callable[[int], None] | None) -> list[Worker]:
+    """Send blocks to the processes that ask for them; return the workers when they have finished."""
     asking = list(pipes)
-    unasked = []
-    for pipe in list(pipes) * ahead:
-        if block := dealer.next_block(pipe):
-            _send(pipe, block)
-            unasked.append(pipe)
     while asking:
-        ready = wait_for(asking)
+        ready = wait(asking)
         pipe = next(each for each in asking if each in ready)
         _receive(pipe)
         block = dealer.next_block(pipe)
@@ -207,9 +210,20 @@ def _dealt(
             asking.remove(pipe)
         if advance:
             advance(dealer.position)
-    for pipe in unasked:
-        _receive(pipe)  # it asks after every block, and so once more than it was dealt to
     return [Worker(_receive(pipe), partial(_ask, pipe)) for pipe in pipes]
+
+
+def _followed(dealer: _Dealer, pipes: Sequence[ThreadPipe], advance: Callable[[int], None] | None) -> list[Worker]:
+    """Follow threads that read blocks for themselves; return the workers when they have finished."""
+    results: dict[ThreadPipe, Any] = {}
+    while len(results) < len(pipes):
+        [pipe] = corpus_threads.wait([pipe for pipe in pipes if pipe not in results])
+        message = _receive(pipe)
+        if message is not _READ:
+            results[pipe] = message
+        if advance:
+            advance(dealer.position)
+    return [Worker(results[pipe], partial(_ask, pipe)) for pipe in pipes]
 
 
 def _ask(pipe: Pipe, request: Any) -> Iterator[Any]:
@@ -262,17 +276,30 @@ def _killed() -> TokkitError:
 
 def _work_in_process(pipe: Connection, task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
-    _work(pipe, task)
+    _work(pipe, task, _asked_for(pipe))
 
 
-def _work(pipe: Pipe, task: Task) -> None:
-    """Work on blocks until None comes, send the result, then answers to a request: the other side of `_dealt`."""
+def _asked_for(pipe: Connection) -> Iterator[Block]:
+    """Yield the blocks that `_dealt` sends."""
+    pipe.send("ready")
+    while (block := pipe.recv()) is not None:
+        yield block
+        pipe.send("ready")
+
+
+def _read_here(dealer: _Dealer, pipe: ThreadPipe) -> Iterator[Block]:
+    """Yield the blocks that a thread reads for itself, and let `_followed` know."""
+    while (block := dealer.next_block(pipe)) is not None:
+        pipe.send(_READ)
+        yield block
+
+
+def _work(pipe: Pipe, task: Task, blocks: Iterator[Block]) -> None:
+    """Work on blocks, send the result, then answers to a request."""
     try:
         state = task.begin()
-        pipe.send("ready")
-        while (block := pipe.recv()) is not None:
+        for block in blocks:
             task.take(block, state)
-            pipe.send("ready")
         pipe.send(task.finish(state))
         for answer in task.answer(pipe.recv(), state):  # type: ignore[attr-defined]
             pipe.send(answer)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-import tokkit
 from tokkit.corpus_files import stored_bytes
 from tokkit.corpus_processes import Worker, workers_on
 from tokkit.counts_counter import Counter, slices_of
 from tokkit.counts_file import Contents, is_counts_table, load, save, write
 from tokkit.counts_folds import require_folds, unfolded
 from tokkit.counts_processes import Job, count_up_to
+from tokkit.counts_provenance import naming, provenance_of
 from tokkit.counts_spill import Spill, jobs_within, merged, room_of, scratch_folder, write_merged
 from tokkit.counts_table import (
     CountsTable,
@@ -27,13 +26,13 @@ from tokkit.counts_table import (
     table_of,
 )
 from tokkit.counts_weights import reweight, slice_weights
-from tokkit.dedup import METHOD, Signer, find_duplicates
+from tokkit.dedup import Signer, find_duplicates
 from tokkit.errors import InputError, MismatchError
-from tokkit.files import sha256_of
 from tokkit.pretokenize import pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from tokkit.corpus import CorpusFile, Labels, OnError
     from tokkit.counts_processes import Part
@@ -205,8 +204,9 @@ def count(
         CorpusError: a document that cannot be read (`stop`), or a broken file.
     """
     job = Job(labels, pattern_of(pattern), on_error, sample, folds, detect_language)
-    parts, duplicates = _parts(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress)
-    provenance = _provenance(files, job, parts, max_bytes, duplicates)
+    with naming(files, meanwhile=jobs != 1 and max_bytes is None) as named:
+        parts, duplicates = _parts(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress)
+        provenance = provenance_of(files, job, parts, max_bytes, duplicates, named)
     table = table_of(added_up([each for part in parts for each in part.slices]), job.pattern, provenance, folds)
     return Counted(table, _skipped(parts), duplicates, _labelled(parts) if detect_language else None)
 
@@ -258,12 +258,12 @@ def count_to_file(
     if memory is None:
         return _count_and_write(path, files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
     number = jobs_within(memory, number, fewer=jobs == 0, in_threads=in_threads)
-    with scratch_folder(path) as folder:
+    with scratch_folder(path) as folder, naming(files, meanwhile=number > 1) as named:
         job = replace(job, rows_later=False, spill=Spill(folder, room_of(memory, number, in_threads=in_threads)))
         parts, duplicates = _parts(files, job, number, dedup=dedup, max_bytes=max_bytes, progress=progress)
         totals, keys = _totals_of(parts)
         of_slices = [write_merged([run for part in parts for run in part.runs.get(key, ())], folder) for key in keys]
-        provenance = _provenance(files, job, parts, max_bytes, duplicates)
+        provenance = provenance_of(files, job, parts, max_bytes, duplicates, named)
         contents = Contents(job.pattern, totals, tuple(n_rows for _, n_rows in of_slices), provenance, folds)
         write(contents, ((number, rows) for number, (run, _) in enumerate(of_slices) for rows in merged([run])), path)
     return CountedFile(contents, _skipped(parts), duplicates, _labelled(parts) if detect_language else None)
@@ -280,7 +280,10 @@ def _count_and_write(
     progress: Callable[[int, int], None] | None,
 ) -> CountedFile:
     """Count into a file whose first slices are written while workers still sort the last ones."""
-    with _workers(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress) as (workers, duplicates):
+    with (
+        naming(files, meanwhile=jobs > 1) as named,
+        _workers(files, job, jobs, dedup=dedup, max_bytes=max_bytes, progress=progress) as (workers, duplicates),
+    ):
         parts: list[Part] = [worker.result for worker in workers]
         totals, keys = _totals_of(parts)
         owners = {key: [number for number, part in enumerate(parts) if key in part.n_rows] for key in keys}
@@ -294,7 +297,7 @@ def _count_and_write(
         ]
         joined = {key: added_rows([next(rows[number]) for number in owners[key]]) for key in shared}
         n_rows = [joined[key].counts.size if key in joined else parts[owners[key][0]].n_rows[key] for key in keys]
-        provenance = _provenance(files, job, parts, max_bytes, duplicates)
+        provenance = provenance_of(files, job, parts, max_bytes, duplicates, named)
         contents = Contents(job.pattern, totals, tuple(n_rows), provenance, job.folds)
         pieces = (joined.pop(key) if key in joined else next(rows[owners[key][0]]) for key in keys)
         write(contents, enumerate(pieces), path)
@@ -359,27 +362,6 @@ def _jobs_for(files: Sequence[CorpusFile], job: Job, *, dedup: bool) -> int:
     if dedup:
         worth = _BYTES_A_PROCESS // 5  # which takes five times as long
     return min(cores, 1 + total // worth) if total else cores
-
-
-def _provenance(
-    files: Sequence[CorpusFile], job: Job, parts: Sequence[Part], max_bytes: int | None, duplicates: Duplicates | None
-) -> dict[str, Any]:
-    """Return how a table came about: each file by name, and what was read whole and can be read again by sha256 too."""
-    named = [{"name": file.name} | ({} if max_bytes is not None else _digest(file)) for file in files]
-    provenance: dict[str, Any] = {"step": "count", "tool": tokkit.TOOL, "files": named}
-    provenance |= {"sample": job.sample} if job.sample < 1 else {}
-    provenance |= {"max_bytes": max_bytes} if max_bytes is not None else {}
-    provenance |= {"folds": job.folds} if job.folds else {}
-    provenance |= {"dedup": METHOD | {"dropped": len(duplicates.dropped)}} if duplicates else {}
-    provenance |= {"language": "auto"} if job.detect_language else {}
-    n_skipped = sum(len(part.skipped) for part in parts)
-    return provenance | ({"skipped": n_skipped} if n_skipped else {})
-
-
-def _digest(file: CorpusFile) -> dict[str, str]:
-    """Return the sha256 of a file's stored bytes; nothing of stdin, a pipe or a remote file, which would be read twice."""
-    path = Path(file.path.removeprefix("file://"))
-    return {"sha256": sha256_of(path)} if path.is_file() else {}
 
 
 def _skipped(parts: Sequence[Part]) -> tuple[CorpusError, ...]:

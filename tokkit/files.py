@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tokkit.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -118,8 +118,8 @@ def _object(pairs: list[tuple[str, Any]], path: str | Path) -> dict[str, Any]:
     return fields
 
 
-def sha256_of(path: str | Path) -> str:
-    """Return the sha256 of a file's bytes, in hexadecimal; reads it in pieces.
+def sha256_of(path: str | Path, check: Callable[[], None] = lambda: None) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal; reads it in pieces, and calls `check` before each, which may raise.
 
     Example:
         >>> import tempfile
@@ -128,8 +128,13 @@ def sha256_of(path: str | Path) -> str:
         ...     sha256_of(f"{folder}/empty")[:8]
         'e3b0c442'
     """
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with Path(path).open("rb", buffering=0) as file:
+        piece = memoryview(bytearray(1 << 18))
+        while size := file.readinto(piece):
+            check()
+            digest.update(piece[:size])
+    return digest.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:
