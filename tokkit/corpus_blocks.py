@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 8 << 20
 # JSON Lines are copied some times on their way to texts, which is sooner done in memory that was used before.
-LINES_BLOCK_BYTES = 2 << 20
+LINES_BLOCK_BYTES = 4 << 20
 NEWLINE = ord("\n")
 BOM = b"\xef\xbb\xbf"
 
@@ -97,7 +97,7 @@ class Block:
 
 
 def blocks(file: CorpusFile, *, block_bytes: int | None = None) -> Iterator[Block]:
-    """Cut a corpus file into blocks of about `block_bytes` decompressed bytes each, 8 MiB or 2 of JSON Lines, in order.
+    """Cut a corpus file into blocks of about `block_bytes` decompressed bytes each, 8 MiB or 4 of JSON Lines, in order.
 
     Where it is cut depends on the file and on `block_bytes` alone. A longer line or row makes a longer block.
 
