@@ -1,9 +1,10 @@
-"""Read a corpus once for a task, here or in several workers: one reads and deals blocks out, the others work on them.
+"""Read a corpus once for a task, here or in several workers.
 
-blocks of files ─ _Dealer ─▶ pipes ─ _work: Task.take ... Task.finish ─▶ one result a worker
+blocks of files ─ _Dealer ─▶ _work: Task.take ... Task.finish ─▶ one result a worker
 a request ─ pipe ─ Answering.answer ─▶ answers, which wait in a queue until they are looked at
 
-Workers are threads where the task's work goes on without the interpreter's lock (`Task.in_threads`), else processes.
+Workers are threads that read for themselves where the task's work goes on without the interpreter's lock (`Task.in_threads`),
+else processes, to which this one reads the blocks and sends them.
 """
 
 from __future__ import annotations
