@@ -94,13 +94,13 @@ def workers_on(
 ) -> Iterator[list[Worker]]:
     """Read files once for a task, and yield the workers that did, which end with the context; else as `work_on`."""
     if jobs > 1 and task.in_threads:
-        dealer = _Dealer(_large_first(files))
+        dealer = _Dealer(deque(large_first(files)))
         with corpus_threads.threads(lambda pipe: _work(pipe, task, _read_here(dealer, pipe)), jobs) as threads:
             yield _followed(dealer, threads, advance)
         return
     if jobs > 1:
         with _processes(task, jobs) as processes:
-            yield _dealt(_Dealer(_large_first(files)), processes, advance)
+            yield _dealt(_Dealer(deque(large_first(files))), processes, advance)
         return
     state = task.begin()
     done = 0
@@ -172,8 +172,9 @@ class _Dealer:
             return self.done + sum(stream.position for stream in self.streams.values())
 
 
-def _large_first(files: Sequence[CorpusFile]) -> deque[CorpusFile]:
-    return deque(sorted(files, key=lambda file: -(file.size or 1 << 62)))
+def large_first(files: Sequence[CorpusFile]) -> list[CorpusFile]:
+    """Return files in the order in which workers begin them: of unknown size first, then large ones."""
+    return sorted(files, key=lambda file: -(file.size or 1 << 62))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tokkit
+from tokkit.corpus_processes import large_first
 from tokkit.dedup import METHOD
 from tokkit.files import sha256_of
 
@@ -30,7 +31,7 @@ class _OverError(Exception):
 def naming(files: Sequence[CorpusFile], *, meanwhile: bool) -> Iterator[Callable[[], Named]]:
     """Yield what names the files: `meanwhile` in a thread that begins now and ends with the context, else when it is called.
 
-    The thread reads them in the order in which workers do, large ones first, so that a disk is read once.
+    The thread reads them in the order in which workers do, so that a disk is read once.
     """
     if not meanwhile:
         yield lambda: [_named(file, lambda: None) for file in files]
@@ -44,13 +45,12 @@ def naming(files: Sequence[CorpusFile], *, meanwhile: bool) -> Iterator[Callable
 
     def name() -> None:
         try:
-            large_first = sorted(range(len(files)), key=lambda number: -(files[number].size or 0))
-            named = {number: _named(files[number], require_listener) for number in large_first}
-            result.set_result([named[number] for number in range(len(files))])
+            named = {file: _named(file, require_listener) for file in large_first(files)}
+            result.set_result([named[file] for file in files])
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asks is to raise it
             result.set_exception(error)
 
-    thread = threading.Thread(target=name, daemon=True)
+    thread = threading.Thread(target=name, name="naming", daemon=True)
     thread.start()
     try:
         yield result.result
