@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import tokkit
 from tokkit.formats import tiktoken
 from tokkit.pretokenize import PATTERNS
 from tokkit.vocabulary import Vocabulary
@@ -79,3 +81,72 @@ def test_machine_code_goes_to_the_user_where_the_package_cannot_be_written_to_or
     assert [path.suffix for path in sorted((folder / "user").rglob("scripts.count_members*"))] == [".nbc", ".nbi"]
     second = run("-c", program, folder=folder, **words)
     assert (second.stdout, second.stderr) == ("1\n", "")
+
+
+# A finder of modules that sends an interrupt as soon as the module argv[1] is looked for; argv[2] says who hears of it.
+INTERRUPTING = f"""
+import os, sys
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == where:
+            try:
+                os.kill(os.getpid(), {int(signal.SIGINT)})
+            except KeyboardInterrupt:
+                if how == "wrapped":
+                    type("Class", (), {{"name": type("Name", (), {{"__set_name__": interrupt}})()}})
+                if how != "swallowed":
+                    raise
+def interrupt(*_):
+    raise KeyboardInterrupt
+where, how = sys.argv[1:3]
+del sys.argv[1:3]
+if how == "ignored":
+    import signal
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.modules.pop(where, None)  # loaded already where something hooks into the start of Python
+sys.meta_path.insert(0, Finder)
+from tokkit.__main__ import main
+sys.exit(main())
+"""
+
+
+def interrupted(where: str, how: str, *words: str, folder: Path) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTING, where, how, *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "where", ["typing", "signal", "tokkit.cli", "tokkit.cli.app", "typer", "tokkit.render.talk", "tokkit.cli.show"]
+)
+def test_an_interrupt_while_the_command_loads_is_one_line_and_130(folder, where):
+    assert interrupted(where, "raised", "show", "tiny.tiktoken", "abc", folder=folder) == (
+        130,
+        "",
+        "error: interrupted\n",
+    )
+
+
+def test_an_interrupt_counts_where_what_loads_would_lose_the_exception(folder):
+    """As a callback does, from which exceptions are printed and forgotten."""
+    assert interrupted("typer", "swallowed", "--version", folder=folder) == (130, "", "error: interrupted\n")
+
+
+def test_an_interrupt_while_a_verb_makes_a_class_is_no_defect(folder):
+    """Python 3.11 raises a RuntimeError from what `__set_name__` raises."""
+    assert interrupted("tokkit.cli.show", "wrapped", "show", "tiny.tiktoken", "abc", folder=folder) == (
+        130,
+        "",
+        "error: interrupted\n",
+    )
+
+
+def test_an_interrupt_that_a_shell_ignores_for_what_runs_in_the_background_stays_ignored(folder):
+    assert interrupted("typer", "ignored", "--version", folder=folder) == (0, f"{tokkit.TOOL}\n", "")

@@ -15,9 +15,11 @@ The values, and the functions that begin with one, are here; each step is the fu
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # that of `typing`, which takes longer to load than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from tokkit.anatomy import Anatomy, inspect
     from tokkit.audit import Audit
     from tokkit.bases import BASES, load_base

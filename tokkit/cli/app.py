@@ -91,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(words)
         streams.flush()
     except BaseException as error:  # noqa: BLE001 - whatever happens, one line and an exit code
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 does so while a class is made
+            error = error.__cause__
         if arguments is None and isinstance(error, KeyboardInterrupt):
             # A second interrupt finds the process on its way out: 130 it is.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
