@@ -9,7 +9,8 @@ import pytest
 
 from tokkit.cli.app import main
 from tokkit.formats import tiktoken
-from tokkit.vocabulary import Segment
+from tokkit.pad import pad
+from tokkit.vocabulary import Segment, rank_lines
 
 
 @pytest.fixture
@@ -61,6 +62,23 @@ def test_a_base_that_moved(verify, tiny, tmp_path):
         "BROKEN   base preserved  2 of the 262 ranks of tiny are not what they were, the first is 260; base sha" in out
     )
     assert "\n         260 an, in the base ing\n         261 ing, in the base \\xEF\\xBC\n" in out
+
+
+def test_a_rank_file_alone_is_not_compared_with_itself(verify, tiny, tmp_path, capsys):
+    bare = tmp_path / "bare.tiktoken"
+    bare.write_bytes(rank_lines(tiny.tokens))
+    assert main(["verify", str(bare), "--pattern", tiny.pattern]) == 0
+    out, err = capsys.readouterr()
+    assert err == "bare: every law that was checked holds; not checked: base preserved\n"
+    assert "\nunknown  base preserved  not checked: the provenance names no base, only bare itself\n" in out
+    assert main(["verify", str(bare), "--pattern", tiny.pattern, "--base", "cl100k_base"]) == 1
+    assert "\nBROKEN   base preserved  " in capsys.readouterr().out
+    # What starts from it can be compared with it.
+    padded = pad(tiktoken.load(bare, tiny.pattern), spares=2, multiple=1).vocabulary
+    assert "\nholds    base preserved  the 262 ranks of the prefix have sha256 " in verify(padded)[1]
+    moved = (*tiny.tokens[:260], tiny.tokens[261], tiny.tokens[260])
+    code, out, _ = verify(replace(padded, tokens=moved))
+    assert (code, "\nBROKEN   base preserved  the 262 ranks of the prefix have sha256 " in out) == (1, True)
 
 
 def test_a_special_token_that_text_produces(verify, tiny_padded):
