@@ -181,6 +181,88 @@ def test_text_that_would_count_twice(run, tmp_path, monkeypatch, tiny_file):
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", "tiny.tiktoken", "--baseline", "tiny.tiktoken", "--on", "a.parquet", "--on", "./a.parquet"],
+        [
+            "report",
+            "tiny.tiktoken",
+            "--baseline",
+            "tiny.tiktoken",
+            "--on",
+            "a.parquet",
+            "--on",
+            "./a.parquet",
+            "--curve",
+        ],
+        ["plan", "tiny.tiktoken", "--size", "270", "--on", "a.parquet", "--on", "./a.parquet"],
+        ["plan", "tiny.tiktoken", "--size", "270", "--on", "a.parquet", "--on", "b.txt", "--on", "./a.parquet"],
+        [
+            "plan",
+            "tiny.tiktoken",
+            "--size",
+            "270",
+            "--on",
+            "b.txt",
+            "--learn-from",
+            "a.parquet",
+            "--learn-from",
+            "./a.parquet",
+        ],
+        [
+            "select",
+            "tiny.tiktoken",
+            "--size",
+            "260",
+            "--by",
+            "usage",
+            "--on",
+            "a.parquet",
+            "--on",
+            "./a.parquet",
+            "-o",
+            "x.tiktoken",
+        ],
+        ["why", "tiny.tiktoken", "the", "--on", "a.parquet", "--on", "./a.parquet"],
+        ["build", "r.toml", "--counts", "a.parquet", "--counts", "./a.parquet"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("tiny_file")
+def test_no_verb_takes_a_counts_table_twice(run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        Path(f"{name}.txt").write_text(f"text {name}", "utf-8")
+    run("count", "a.txt", "-q", "-o", "a.parquet")
+    recipe = '[base]\nname = "tiny.tiktoken"\nsize = 256\n[[learn]]\nlabel = "x"\nsize = 1\nwords = "a.txt"\n'
+    Path("r.toml").write_text(f'name = "r"\n{recipe}', "utf-8")
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    twice = tmp_path / "a.parquet" if words[0] == "build" else "./a.parquet"
+    assert err.splitlines()[-2].removeprefix("error: ") == f"a counts table is given twice: {twice}"
+    assert err.splitlines()[-1].startswith("hint: name it once; ")
+
+
+@pytest.mark.usefixtures("tiny_file")
+def test_text_that_is_measured_twice_is_noted_and_a_table_of_another_pattern_is_none(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        Path(f"{name}.txt").write_text(f"text {name}", "utf-8")
+    run("count", "a.txt", "-q", "-o", "a.parquet")
+    run("count", "a.txt", "-q", "--pattern", "r50k_base", "-o", "r50k.parquet")
+    run("count", "a.txt", "b.txt", "-q", "-o", "ab.parquet")
+    report = ["report", "tiny.tiktoken", "--baseline", "tiny.tiktoken"]
+    code, _, err = run(*report, "--on", "a.parquet", "--on", "r50k.parquet")
+    assert (code, err) == (0, "")
+    noted = "a.txt was counted for a.parquet and for ab.parquet: it counts twice\n"
+    code, _, err = run(*report, "--on", "a.parquet", "--on", "ab.parquet")
+    assert (code, err) == (0, noted)
+    assert run(*report, "--on", "a.parquet", "--on", "ab.parquet", "-q")[2] == ""
+    plan = ["plan", "tiny.tiktoken", "--size", 270, "--on", "a.parquet", "--on", "ab.parquet", "--min-count", 1]
+    assert run(*plan)[2].startswith(noted)
+
+
 def test_what_is_no_counts_table_leads_to_count(run, tmp_path, tiny_file, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").write_text('{"text": "a"}\n', "utf-8")

@@ -466,6 +466,25 @@ def test_build_learns_from_counts_instead(recipe, tmp_path, capsys, monkeypatch)
     assert [each["name"] for each in manifest["inputs"] if each["role"] == "learn:zh"] == ["mine.parquet"]
 
 
+@pytest.mark.parametrize(
+    ("base", "more"),
+    [
+        ('by = "usage"\non = ["table.parquet", "./table.parquet"]\n', ""),
+        ("", '[[learn]]\nlabel = "zh"\nsize = 5\ncounts = ["table.parquet", "./table.parquet"]\n'),
+        ("", '[report]\non = ["table.parquet", "./table.parquet"]\n'),
+    ],
+    ids=["base", "learn", "report"],
+)
+def test_a_counts_table_that_a_section_names_twice_is_refused(recipe, capsys, base, more):
+    (recipe.parent / "t.toml").write_text(MINIMAL + base + more, "utf-8")
+    code, out, err = run(capsys, "build", recipe.parent / "t.toml", "-o", recipe.parent / "out", "-q")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"error: a counts table is given twice: {recipe.parent / 'table.parquet'}\n"
+        "hint: name it once; weights give a slice more weight\n"
+    )
+
+
 def test_a_missing_source_is_named(recipe, tmp_path, capsys):
     (recipe.parent / "z.toml").write_text(MINIMAL + '[[learn]]\nlabel = "zh"\nsize = 5\nwords = "no.txt"\n', "utf-8")
     code, _, err = run(capsys, "build", recipe.parent / "z.toml", "-o", tmp_path / "out", "-q")

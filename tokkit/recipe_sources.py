@@ -65,12 +65,12 @@ def sources_of_learn(section: LearnSection, folder: Path, jobs: int) -> list[Sou
     """Return the sources of a `[[learn]]` section, in an order that does not depend on that of the recipe.
 
     Raises:
-        InputError: a file or lexicon that is not there.
+        InputError: a file or lexicon that is not there, a counts table that is named twice.
     """
     role = f"learn:{section.label}"
     found = [_lexicon(role, name) for name in texts(section.lexicon)]
     found += [_words(role, _existing(folder, path)) for path in texts(section.words)]
-    found += [_counts(role, _existing(folder, path)) for path in texts(section.counts)]
+    found += _tables(role, [_existing(folder, path) for path in texts(section.counts)])
     if section.corpus:
         found.append(_corpus(role, [folder / path for path in texts(section.corpus)], labels_of(section), jobs))
     return sorted(found, key=lambda source: source.inputs)
@@ -80,23 +80,22 @@ def sources_of_usage(section: BaseSection, folder: Path) -> list[Source]:
     """Return the counts of the uses that a `[base]` is selected by.
 
     Raises:
-        InputError: a file that is not there.
+        InputError: a file that is not there, a counts table that is named twice.
     """
-    return sorted(
-        (_counts("select", _existing(folder, path)) for path in texts(section.on)), key=lambda each: each.inputs
-    )
+    found = _tables("select", [_existing(folder, path) for path in texts(section.on)])
+    return sorted(found, key=lambda source: source.inputs)
 
 
 def sources_to_measure(on: Sequence[str], labels: Labels, folder: Path, jobs: int) -> list[Source]:
     """Return the sources of the report: the bundled sample where nothing is named.
 
     Raises:
-        InputError: a file that is not there.
+        InputError: a file that is not there, a counts table that is named twice.
     """
     if not on:
         return [_corpus("report", [SAMPLE], SAMPLE_LABELS, 1)]
     paths = [folder / path for path in on]
-    found = [_counts("report", path) for path in paths if is_counts_table(path)]
+    found = _tables("report", [path for path in paths if is_counts_table(path)])
     others = [path for path in paths if not is_counts_table(path)]
     if others:
         found.append(_corpus("report", others, labels, jobs))
@@ -170,6 +169,15 @@ def _words(role: str, path: Path) -> Source:
         return table_of_words(words.tokens, words.counts or (1,) * len(words.tokens), pattern)
 
     return Source((Input(role, path.name, digest),), {"words": digest}, table)
+
+
+def _tables(role: str, paths: Sequence[Path]) -> list[Source]:
+    """Return counts tables, each of which may be named once: its text would count twice."""
+    real = [path.resolve() for path in paths]
+    for number, path in enumerate(paths):
+        if real[number] in real[:number]:
+            raise InputError(f"a counts table is given twice: {path}", "name it once; weights give a slice more weight")
+    return [_counts(role, path) for path in paths]
 
 
 def _counts(role: str, path: Path) -> Source:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tokkit
+from tokkit.cli import checks
 from tokkit.errors import BaseNotFoundError, FormatError, InputError, MismatchError
 
 if TYPE_CHECKING:
@@ -199,9 +200,9 @@ def counted(
     from tokkit.render.progress import progress
 
     paths = [argument for argument in arguments if not counts.is_counts_table(argument)]
-    refuse_twice([argument for argument in arguments if argument not in paths], quiet=quiet)
+    checks.refuse_twice([argument for argument in arguments if argument not in paths], quiet=quiet)
     tables = [counts.load(argument, folds=folds > 0) for argument in arguments if argument not in paths]
-    _require_folds_of(tables, folds)
+    checks.require_folds(tables, folds)
     wanted = pattern_of(pattern) if pattern else tables[0].pattern if tables else pattern_of("cl100k_base")
     if any(table.pattern != wanted for table in tables):
         raise MismatchError(
@@ -232,26 +233,6 @@ def counted(
     return counts.Counted(counts.combine(tables), ())
 
 
-def refuse_twice(tables: Sequence[str], *, quiet: bool) -> None:
-    """Refuse a counts table that is given twice, and note a file of text that two of them were counted from.
-
-    Raises:
-        InputError: the table, whose text would count twice.
-    """
-    from tokkit.counts_file import corpus_files, is_counts_table
-    from tokkit.render import talk
-
-    seen: dict[Path | tuple[str, str], int] = {}
-    for number, table in enumerate(tables):
-        if seen.setdefault(Path(table).resolve(), number) != number:
-            raise InputError(
-                f"a counts table is given twice: {table}", "name it once; --weights gives a slice more weight"
-            )
-        for file in corpus_files(table) if is_counts_table(table) else ():
-            if (first := seen.setdefault(file, number)) != number:
-                talk.note(f"{file[0]} was counted for {tables[first]} and for {table}: it counts twice", quiet=quiet)
-
-
 def text_to_read_again(arguments: Sequence[str], labels: Labels) -> Sequence[CorpusFile] | None:
     """Return the files of a corpus to read them once more; None where counts tables, stdin or pipes are among the arguments.
 
@@ -264,14 +245,6 @@ def text_to_read_again(arguments: Sequence[str], labels: Labels) -> Sequence[Cor
         return None
     files = corpus.find(arguments, labels)
     return files if all("://" in file.path or Path(file.path).is_file() for file in files) else None
-
-
-def _require_folds_of(tables: Sequence[CountsTable], folds: int) -> None:
-    """Refuse tables with another number of folds."""
-    if any(table.folds != folds for table in tables):
-        raise MismatchError(
-            f"a counts table does not have {folds} folds", f"count its corpus again with --folds {folds}"
-        )
 
 
 def counted_to_file(
@@ -313,7 +286,7 @@ def tables_by_pattern(
     Folds stay apart: those that are asked for, or those that all counts tables have.
 
     Raises:
-        InputError: stdin, which cannot be read once for each pattern.
+        InputError: stdin, which cannot be read once for each pattern; a counts table that is given twice.
         MismatchError: tables of different patterns that were not counted from the same text, or that have other folds.
     """
     from tokkit import counts
@@ -321,8 +294,11 @@ def tables_by_pattern(
     if all(counts.is_counts_table(argument) for argument in arguments):
         loaded = [counts.load(argument, folds=True) for argument in arguments]
         if folds:
-            _require_folds_of(loaded, folds)
+            checks.require_folds(loaded, folds)
         by_pattern = {table.pattern: [each for each in loaded if each.pattern == table.pattern] for table in loaded}
+        for pattern in by_pattern:
+            alike = [each for each, table in zip(arguments, loaded, strict=True) if table.pattern == pattern]
+            checks.refuse_twice(alike, quiet=quiet)
         tables = {pattern: counts.combine(parts) for pattern, parts in by_pattern.items()}
         first, *others = tables.values()
         if any(other.slices != first.slices for other in others):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tokkit.cli import inputs, options, outputs
+from tokkit.cli import checks, inputs, options, outputs
 from tokkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(
         raise InputError("nothing to learn from", "name a counts table, a --lexicon or a list of --words")
     vetoed = None if veto is None else parse_veto(veto.read_bytes(), str(veto))
     start = inputs.vocabulary(base, pattern)
-    inputs.refuse_twice([str(path) for path in counts or ()], quiet=quiet)
+    checks.refuse_twice([str(path) for path in counts or ()], quiet=quiet)
     tables = [load(path) for path in counts or ()]
     tables += [table_of_lexicon(name, start.pattern) for name in lexicon or ()]
     tables += [_table_of_list(path, start.pattern) for path in words or ()]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tokkit.cli import inputs, options, outputs
+from tokkit.cli import checks, inputs, options, outputs
 from tokkit.errors import InputError
 
 
@@ -67,8 +67,10 @@ def run(
         outputs.check(output, ".toml")
     shares = inputs.weights(weights)
     start = inputs.vocabulary(base, pattern)
+    checks.refuse_twice(learn_from or (), quiet=quiet)
     is_counted = all(is_counts_table(path) for path in on)
     if is_counted:
+        checks.refuse_twice(on, quiet=quiet)
         table = combine([load(path, folds=True) for path in on])
     else:
         table = inputs.counted(on, Labels(), pattern=start.pattern, jobs=jobs, quiet=quiet).table
