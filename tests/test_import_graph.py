@@ -54,7 +54,7 @@ ROOMS = {
         "counts encode errors formats pretokenize tool vocabulary",
     ),
     "steps": room(
-        "select usage learn* merge* bridges donors matching pad",
+        "select usage learn* reorder merge* bridges donors matching pad",
         "numpy regex",
         "counts curves encode errors kernels pretokenize tool unicode vocabulary",
     ),

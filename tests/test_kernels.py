@@ -35,12 +35,13 @@ from tokkit.counts_counter import Counter, slices_of
 from tokkit.counts_table import merged_rows, summed, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.kernels import train
-from tokkit.learn import learn
+from tokkit.learn import LearnedTokens, learn
 from tokkit.learn_veto import Veto
 from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_pieces import Pieces
 from tokkit.plan_rows import added_up
 from tokkit.pretokenize import _KERNELS, PATTERNS, split_bytes
+from tokkit.reorder import reorder
 from tokkit.vocabulary import Vocabulary
 
 try:
@@ -106,6 +107,8 @@ shutil.rmtree(folder)
 rows = added_up(both)
 start = Vocabulary("start", pattern, vocabulary.tokens[:300])
 assert learn_below(vocabulary, Encoded.of(vocabulary, rows), 300, start, 9, None, 2)[0] == learn(rows, start, 9).tokens
+taken = LearnedTokens(tuple(tokens), (1,) * len(tokens), (1,) * len(tokens), base.sha256, pattern)
+assert sorted(reorder(taken, base, both).tokens) == sorted(tokens)
 for script in (None, "Han"):
     pieces = Pieces.of(vocabulary, rows, [both], np.zeros(len(vocabulary.tokens), np.bool_), script, 2, 4)
     learned = learn(rows, start, 9, script=script, exact=False).tokens

@@ -404,7 +404,7 @@ def test_build_writes_where_it_is_run_and_reports(recipe, tmp_path, capsys, monk
         ["en", "udhr", "cl100k_base"],
         ["en", "udhr", "small"],
     ]
-    assert "learn zh  20 tokens, the last counted " in err
+    assert "learn zh  20 tokens, the rarest counted " in err
     assert "cache" not in err
     code, again, err = run(capsys, "build", recipe)
     assert (code, again) == (0, out)

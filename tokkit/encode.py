@@ -73,9 +73,9 @@ def _make_merge_table(vocabulary: Vocabulary) -> MergeTable:
         )
     byte_ids = np.array([vocabulary.ranks[byte] for byte in SINGLE_BYTES], np.int32)
     data, starts = flatten(vocabulary.tokens)
-    slots = np.full(_slots_for(len(vocabulary.tokens)), -1, np.int32)
+    slots = np.full(slots_for(len(vocabulary.tokens)), -1, np.int32)
     index_strings(data, starts, slots)
-    pairs = np.full(_slots_for(count_splits(data, starts, slots)), NO_PAIR, np.uint64)
+    pairs = np.full(slots_for(count_splits(data, starts, slots)), NO_PAIR, np.uint64)
     byte_pairs = np.empty((256, 256), np.int32)
     partners = np.zeros(len(vocabulary.tokens), np.uint64)
     index_pairs(data, starts, slots, byte_ids, pairs, partners, byte_pairs)
@@ -116,7 +116,7 @@ def _encoded_characters(table: MergeTable) -> NDArray[np.int32]:
     return characters
 
 
-def _slots_for(n: int) -> int:
+def slots_for(n: int) -> int:
     """Return the power of two that holds n entries at most half full."""
     return 1 << max(4, (2 * n).bit_length())
 

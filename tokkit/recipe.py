@@ -98,6 +98,7 @@ class LearnSection(LabelsSection, frozen=True, kw_only=True):
     min_pretokens: Positive = 1
     veto: Texts = ()
     weigh_by: Literal["count", "documents"] = "count"
+    reorder: bool = False
 
 
 class PadSection(Section, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from tokkit.recipe_plan import notes, padded, plan
 from tokkit.recipe_report import measured
 from tokkit.recipe_run import Run, tables_of
 from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn, sources_of_usage, weights_of
+from tokkit.reorder import reorder
 from tokkit.select import select
 from tokkit.usage import select_by_usage
 
@@ -235,7 +236,11 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
         table = combine(tables_of(run, sources, base.pattern))
         table = reweight(table, weights) if weights else table
         with run.progress(f"learning {section.label}", "tokens") as advance:
-            return learn(table, base, section.size, veto=veto, progress=advance, **options)
+            learned = learn(table, base, section.size, veto=veto, progress=advance, **options)
+        if not section.reorder:
+            return learned
+        with run.progress(f"reordering {section.label}", "crossings") as advance:
+            return reorder(learned, base, table, weigh_by=section.weigh_by, progress=advance)
 
     parts = {
         "base": base.sha256,
@@ -244,12 +249,13 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
         "sources": [source.key for source in sources],
         "veto": [each.sha256 for each in veto_inputs],
         **({"weights": dict(weights)} if weights else {}),
+        **({"reorder": True} if section.reorder else {}),
         **options,
     }
     learned, cached = run.cache.run("learn", parts, work, pack_learned, unpack_learned)
     run.done(
         f"learn {section.label}",
-        f"{section.size:,} tokens, the last counted {learned.counts[-1]:,} times",
+        f"{section.size:,} tokens, the rarest counted {min(learned.counts):,} times",
         cached=cached,
     )
     digest = hashlib.sha256(tokens_bytes(learned)).hexdigest()

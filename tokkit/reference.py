@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
 
 def split(text: str, pattern: str) -> list[bytes]:
@@ -128,6 +128,87 @@ def learn(
         words = [(join(ids, best, len(tokens)), weight) for ids, weight in words]
         tokens.append(token)
     return learned
+
+
+def reorder(weights: Mapping[bytes, int], base: list[bytes], learned: list[bytes], rounds: int = 3) -> list[bytes]:
+    """Return learned tokens in an order in which merging takes fewer tokens for the pretokens.
+
+    Where a token of merging crosses one of the division into the fewest, they share a part and neither holds the other. Crossings
+    are tried by weight, then by the places that the two had at first: the one moves right behind the other, or the other right
+    before the one, whichever takes fewer tokens, if that is fewer than before and every token is still made of two lower ones.
+
+    Args:
+        weights: pretoken -> how much it counts.
+        base: the base's tokens by id.
+        learned: the learned tokens, in order.
+        rounds: how often to look for crossings.
+
+    Example:
+        >>> reorder({b"abcd": 2, b"bc": 1}, [bytes([byte]) for byte in range(256)], [b"bc", b"ab", b"cd"])
+        [b'ab', b'bc', b'cd']
+    """
+    base_ranks = {token: rank for rank, token in enumerate(base)}
+    encoded = [(encode_pretoken(pretoken, base_ranks), weight) for pretoken, weight in weights.items()]
+    places = {token: place for place, token in enumerate(learned)}
+    order = list(learned)
+    for _ in range(rounds):
+        ranks = _ranked(base, order)
+        crossings: Counter[tuple[bytes, bytes]] = Counter()
+        for parts, weight in encoded:
+            ours = encode_pretoken(b"".join(parts), ranks)
+            fewest = fewest_tokens(parts, places)
+            if len(fewest) < len(ours):
+                for token, other in _crossing(ours, fewest):
+                    crossings[token, other] += weight if ranks[token] < ranks[other] else 0
+        for token, other in sorted(crossings, key=lambda pair: (-crossings[pair], places[pair[0]], places[pair[1]])):
+            here, there = order.index(token), order.index(other)
+            if here < there:
+                behind = [*order[:here], *order[here + 1 : there + 1], token, *order[there + 1 :]]
+                before = [*order[:here], other, *order[here:there], *order[there + 1 :]]
+                order = min(
+                    [order, *(each for each in (behind, before) if _closed(_ranked(base, each), learned))],
+                    key=lambda each: sum(
+                        weight * len(encode_pretoken(b"".join(parts), _ranked(base, each))) for parts, weight in encoded
+                    ),
+                )
+    return order
+
+
+def fewest_tokens(parts: list[bytes], learned: Container[bytes]) -> list[bytes]:
+    """Divide what a base has encoded into the fewest tokens; of several ways that with the longest last token, then last but one.
+
+    Example:
+        >>> fewest_tokens([b"a", b"b", b"c"], {b"ab", b"bc"})
+        [b'a', b'bc']
+    """
+    best: list[list[bytes]] = [[]]
+    for stop in range(1, len(parts) + 1):
+        ways = [
+            [*best[start], b"".join(parts[start:stop])]
+            for start in range(stop)
+            if stop - start == 1 or b"".join(parts[start:stop]) in learned
+        ]
+        best.append(min(ways, key=len))  # the first of the shortest, whose last token is the longest
+    return best[-1]
+
+
+def _crossing(ours: list[bytes], fewest: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the tokens of two divisions of the same bytes of which each begins inside, or ends inside, the other."""
+    ours_at, fewest_at = (list(itertools.accumulate(map(len, division), initial=0)) for division in (ours, fewest))
+    return [
+        (token, other)
+        for token, (start, stop) in zip(ours, itertools.pairwise(ours_at), strict=True)
+        for other, (other_start, other_stop) in zip(fewest, itertools.pairwise(fewest_at), strict=True)
+        if start < other_start < stop < other_stop or other_start < start < other_stop < stop
+    ]
+
+
+def _ranked(base: list[bytes], learned: list[bytes]) -> dict[bytes, int]:
+    return {token: rank for rank, token in enumerate([*base, *learned])}
+
+
+def _closed(ranks: Mapping[bytes, int], tokens: Iterable[bytes]) -> bool:
+    return all(len(encode_pretoken(token, ranks, ranks[token])) == 2 for token in tokens)
 
 
 def join(ids: list[int], pair: tuple[int, int], new_id: int) -> list[int]:

@@ -31,6 +31,7 @@ def run(
     lexicon: options.Lexicon = None,
     words: options.Words = None,
     pattern: options.Pattern = None,
+    reorder: options.Reorder = False,
     memory: options.Memory = None,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -41,7 +42,9 @@ def run(
     lexicons and word lists add up. A constraint acts inside the loop: the slot
     goes to the next best. Costs about 20 s and 1.2 GB for 32,397 tokens on
     200 MB of Chinese; with --memory, an estimate that does not fit is refused
-    before it starts.
+    before it starts. With --reorder the same tokens rank so that merging comes
+    nearer to the fewest tokens: 0.2 to 0.3 % fewer on Chinese, for half the
+    time again.
 
     Example:
       tokkit learn zh.parquet --base base.tiktoken --size 32397 -o zh.tokens
@@ -54,6 +57,7 @@ def run(
     from tokkit.lexicon import table_of_lexicon
     from tokkit.render import summary
     from tokkit.render.progress import progress
+    from tokkit.reorder import reorder as reordered
 
     outputs.check(output, ".tokens")
     if not (counts or lexicon or words):
@@ -61,10 +65,9 @@ def run(
     vetoed = None if veto is None else parse_veto(veto.read_bytes(), str(veto))
     start = inputs.vocabulary(base, pattern)
     checks.refuse_twice([str(path) for path in counts or ()], quiet=quiet)
-    tables = [load(path) for path in counts or ()]
-    tables += [table_of_lexicon(name, start.pattern) for name in lexicon or ()]
-    tables += [_table_of_list(path, start.pattern) for path in words or ()]
-    tables = [combine(tables)]
+    listed = [table_of_lexicon(name, start.pattern) for name in lexicon or ()]
+    listed += [_table_of_list(path, start.pattern) for path in words or ()]
+    tables = [combine([*map(load, counts or ()), *listed])]
     if memory is not None:
         require_memory(tables[0], start, size, inputs.byte_size(memory))
     with progress("learning", "tokens", quiet=quiet) as advance:
@@ -80,6 +83,10 @@ def run(
             weigh_by=weigh_by.value,
             progress=advance,
         )
+    if reorder:
+        with progress("reordering", "crossings", quiet=quiet) as advance:
+            table = combine([*map(load, counts or ()), *listed])  # read again: learning needed its memory
+            learned = reordered(learned, start, table, weigh_by=weigh_by.value, progress=advance)
     with outputs.writing(output):
         save(learned, output)
     summary.tell(summary.of_learned(learned), as_json=as_json, quiet=quiet)
@@ -87,10 +94,9 @@ def run(
 
 def _table_of_list(path: Path, pattern: str) -> CountsTable:
     """Return the counts of a word list; without counts in it every word counts once."""
-    from tokkit.files import sha256_of
     from tokkit.lexicon import table_of_words
     from tokkit.merge import word_list_source
 
     source = word_list_source(str(path), path.read_bytes())
     counts = source.counts or (1,) * len(source.tokens)
-    return table_of_words(source.tokens, counts, pattern, provenance={"sha256": sha256_of(path)})
+    return table_of_words(source.tokens, counts, pattern, provenance={"sha256": source.sha256})

@@ -191,6 +191,9 @@ Words = Annotated[
     list[Path] | None,
     typer.Option("--words", metavar="FILE", help="Learn from a list of WORD [TAB COUNT] lines; repeatable."),
 ]
+Reorder = Annotated[
+    bool, typer.Option("--reorder", help="Then put the tokens into an order in which merging takes fewer of them.")
+]
 Multiple = Annotated[int, typer.Option("--multiple", metavar="M", min=1, help="The size becomes a multiple of this.")]
 Spares = Annotated[int, typer.Option("--spares", metavar="N", min=0, help="Fewest spares to reserve.")]
 Exact = Annotated[bool, typer.Option("--exact", help="Take --spares as the exact number, or refuse.")]
