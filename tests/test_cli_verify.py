@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tokkit.cli.app import main
+from tokkit.files import sha256_of
 from tokkit.formats import tiktoken
 from tokkit.pad import pad
 from tokkit.vocabulary import Segment, rank_lines
@@ -79,6 +80,24 @@ def test_a_rank_file_alone_is_not_compared_with_itself(verify, tiny, tmp_path, c
     moved = (*tiny.tokens[:260], tiny.tokens[261], tiny.tokens[260])
     code, out, _ = verify(replace(padded, tokens=moved))
     assert (code, "\nBROKEN   base preserved  the 262 ranks of the prefix have sha256 " in out) == (1, True)
+
+
+def test_a_rank_file_in_another_order_is_compared_by_its_ranks(verify, tiny, tmp_path):
+    """The lines of a rank file may stand in any order, and end as in Windows: the ranks are what they are."""
+    lines = rank_lines(tiny.tokens).splitlines()
+    shuffled = tmp_path / "shuffled.tiktoken"
+    shuffled.write_bytes(b"\r\n".join([*reversed(lines), b""]))
+    loaded = tiktoken.load(shuffled, tiny.pattern)
+    digests = {"sha256": tiny.sha256, "file_sha256": sha256_of(shuffled)}
+    assert loaded.provenance == ({"step": "file", "name": "shuffled", **digests},)
+    padded = pad(loaded, spares=2, multiple=1).vocabulary
+    code, out, _ = verify(padded)
+    assert (code, f"\nholds    base preserved  the 262 ranks of the prefix have sha256 {tiny.sha256}, " in out) == (
+        0,
+        True,
+    )
+    code, out, _ = verify(replace(padded, tokens=(*tiny.tokens[:260], tiny.tokens[261], tiny.tokens[260])))
+    assert (code, f"the provenance has sha256 {tiny.sha256} for shuffled" in out) == (1, True)
 
 
 def test_a_special_token_that_text_produces(verify, tiny_padded):

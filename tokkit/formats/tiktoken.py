@@ -7,6 +7,7 @@ special tokens, segments, provenance, and the rank file's sha256: a pair that do
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,8 +96,11 @@ def load(path: str | Path, pattern: str | None = None) -> Vocabulary:
         )
     _check_complete(data, path)
     digest = hashlib.sha256(data).hexdigest()
-    step = {"step": "file", "name": path.stem, "sha256": digest}
-    return Vocabulary(path.stem, pattern, parse_rank_lines(data, str(path)), provenance=(step,))
+    vocabulary = Vocabulary(path.stem, pattern, parse_rank_lines(data, str(path)))
+    # Lines may stand in any order; ranks are named by the sha256 of the file that has them in theirs.
+    step = {"step": "file", "name": path.stem, "sha256": vocabulary.sha256}
+    step |= {"file_sha256": digest} if digest != vocabulary.sha256 else {}
+    return replace(vocabulary, provenance=(step,))
 
 
 def _is_sidecar(path: Path) -> bool:
