@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ROUNDS = 3  # the fourth saves a two-hundredth of what the first does
 LONGEST = 256  # base tokens in a row; merging here takes quadratic time, and no word is so long
 _PRETOKENS_AT_ONCE = 1 << 18
-_GAP = 1 << 32  # between two keys at first: room for 32 moves to one place before keys are dealt anew
+_GAP = 1 << 32  # between two keys at first: room for 31 moves to one place before all are dealt anew
 
 
 def reorder(
@@ -202,7 +202,7 @@ class _Order:
         pieces: the text.
         holders: the pieces that hold each token.
         users: the tokens that hold it, itself included.
-        keys: int64[n], the order: the lower one merges first.
+        keys: int64[n], the order: the lower one merges first; any two are 2 apart at least, room to try a third between.
         lengths: int32, how many tokens each piece takes.
         fewest: int32, how many it takes at the least.
         symbols: room for the longest piece or token; and so the next.
@@ -294,7 +294,7 @@ class _Order:
     def move(self, token: int, other: int) -> None:
         """Move a token right behind another, or that one right before it, whichever saves more."""
         moves = []
-        for moved, key in zip((token, other), self.keys_beside(token, other), strict=True):
+        for moved, key in ((token, int(self.keys[other]) + 1), (other, int(self.keys[token]) - 1)):
             kept, self.keys[moved] = int(self.keys[moved]), key
             saved = self.saves(self.holders.of_token(moved))
             if saved and self.reached(self.users.of_token(moved)):
@@ -303,14 +303,14 @@ class _Order:
         if moves:
             _, moved, key = max(moves, key=lambda each: each[0])
             self.keys[moved] = key
+            self.make_room(key)
             self.note(self.holders.of_token(moved))
 
-    def keys_beside(self, token: int, other: int) -> tuple[int, int]:
-        """Return a key right behind that of `other`, and one right before that of `token`; where no room is left, make it."""
-        while True:
-            lower, upper = int(self.keys[other]), int(self.keys[token])
-            behind = int(self.keys[self.keys > lower].min(initial=lower + _GAP))
-            before = int(self.keys[self.keys < upper].max(initial=0))
-            if behind - lower > 1 and upper - before > 1:
-                return (lower + behind) // 2, (before + upper) // 2
+    def make_room(self, key: int) -> None:
+        """Move a key into the middle between its neighbours, so that there is room again on both sides of each."""
+        before = int(self.keys[self.keys < key].max(initial=key - _GAP))
+        behind = int(self.keys[self.keys > key].min(initial=key + _GAP))
+        if behind - before < 4:
             self.keys[np.argsort(self.keys)] = np.arange(1, self.keys.size + 1) * _GAP
+        else:
+            self.keys[self.keys == key] = (before + behind) // 2
