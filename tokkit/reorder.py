@@ -104,6 +104,7 @@ class _Tokens:
 
     Attributes:
         ids: int32, what each is for the base, one after the other.
+        joined: int32, what each id makes with the next.
         starts: int64[n + 1], where each begins.
         first_id: the id of the first.
         edges: the tree of all.
@@ -112,6 +113,7 @@ class _Tokens:
     """
 
     ids: NDArray[np.int32]
+    joined: NDArray[np.int32]
     starts: NDArray[np.int64]
     first_id: int
     edges: NDArray[np.uint64]
@@ -126,7 +128,9 @@ class _Tokens:
         ends = np.full(ids.size + 1, -1, np.int32)
         token_tree.plant_tokens(ids, starts, edges, ends)
         token_tree.place_splits(ids, starts, len(base.tokens), edges, ends, pairs)
-        return _Tokens(ids, starts, len(base.tokens), edges, ends, pairs)
+        joined = np.empty(ids.size, np.int32)
+        kernels.join_neighbours(ids, starts, pairs, joined)
+        return _Tokens(ids, joined, starts, len(base.tokens), edges, ends, pairs)
 
 
 @dataclass(frozen=True)
@@ -203,8 +207,9 @@ class _Order:
         holders: the pieces that hold each token.
         users: the tokens that hold it, itself included.
         keys: int64[n], the order: the lower one merges first; any two are 2 apart at least, room to try a third between.
-        lengths: int32, how many tokens each piece takes.
-        fewest: int32, how many it takes at the least.
+        joined: int32, what each id of the pieces makes with the next.
+        fewest: uint16, how many tokens each piece takes at the least.
+        excess: uint16, how many more it takes in this order; 2 bytes each, for all of them are asked again and again.
         symbols: room for the longest piece or token; and so the next.
         found: the same.
     """
@@ -214,8 +219,9 @@ class _Order:
     holders: _Lists
     users: _Lists
     keys: NDArray[np.int64]
-    lengths: NDArray[np.int32]
-    fewest: NDArray[np.int32]
+    joined: NDArray[np.int32]
+    fewest: NDArray[np.uint16]
+    excess: NDArray[np.uint16]
     symbols: NDArray[np.int32]
     found: NDArray[np.int64]
 
@@ -231,30 +237,32 @@ class _Order:
             _Lists.of(pieces.ids, pieces.starts, tokens),
             _Lists.of(tokens.ids, tokens.starts, tokens),
             np.arange(1, len(learned) + 1) * _GAP,
-            np.empty(pieces.weights.size, np.int32),
-            np.empty(pieces.weights.size, np.int32),
+            np.empty(pieces.ids.size, np.int32),
+            np.zeros(pieces.weights.size, np.uint16),
+            np.zeros(pieces.weights.size, np.uint16),
             np.empty(longest, np.int32),
             np.empty(longest, np.int64),
         )
-        order.note(np.arange(pieces.weights.size, dtype=np.int32))
+        kernels.join_neighbours(pieces.ids, pieces.starts, tokens.pairs, order.joined)
         best, begins = np.empty((2, longest), np.int32)
         kernels.count_fewest(pieces.ids, pieces.starts, tokens.edges, tokens.ends, best, begins, order.fewest)
+        order.note(np.arange(pieces.weights.size, dtype=np.int32))
         return order
 
     def note(self, rows: NDArray[np.int32]) -> None:
         """Note how many tokens some pieces take."""
         tokens, pieces = self.tokens, self.pieces
-        kernels.count_merged(
-            rows, pieces.ids, pieces.starts, tokens.first_id, tokens.pairs, self.keys,
-            self.symbols, self.found, self.lengths,
+        kernels.note_excess(
+            rows, pieces.ids, self.joined, pieces.starts, tokens.first_id, tokens.pairs, self.keys,
+            self.symbols, self.found, self.fewest, self.excess,
         )  # fmt: skip
 
     def saves(self, rows: NDArray[np.int32]) -> int:
         """Return how many tokens fewer some pieces take than was noted, or 0 where it is none."""
         tokens, pieces = self.tokens, self.pieces
         more = kernels.count_more(
-            rows, pieces.ids, pieces.starts, pieces.weights, tokens.first_id, tokens.pairs, self.keys,
-            self.symbols, self.found, self.lengths, self.fewest, -1,
+            rows, pieces.ids, self.joined, pieces.starts, pieces.weights, tokens.first_id, tokens.pairs, self.keys,
+            self.symbols, self.found, self.fewest, self.excess,
         )  # fmt: skip
         return max(0, -int(more))
 
@@ -262,7 +270,15 @@ class _Order:
         """Return whether merging makes each of these tokens of two lower ones."""
         tokens = self.tokens
         unreached = kernels.first_unreached(
-            numbers, tokens.ids, tokens.starts, tokens.first_id, tokens.pairs, self.keys, self.symbols, self.found
+            numbers,
+            tokens.ids,
+            tokens.joined,
+            tokens.starts,
+            tokens.first_id,
+            tokens.pairs,
+            self.keys,
+            self.symbols,
+            self.found,
         )
         return bool(unreached < 0)
 
@@ -273,8 +289,8 @@ class _Order:
         # As many as there may be: what is not written to takes no memory.
         listed = np.empty((2 * pieces.ids.size, 2), np.int64)
         n_listed = kernels.list_crossings(
-            pieces.ids, pieces.starts, pieces.weights, tokens.starts, tokens.first_id, tokens.edges, tokens.ends, tokens.pairs,
-            self.keys, self.symbols, self.found, best, begins, self.lengths, self.fewest, listed,
+            pieces.ids, self.joined, pieces.starts, pieces.weights, tokens.starts, tokens.first_id, tokens.edges, tokens.ends,
+            tokens.pairs, self.keys, self.symbols, self.found, best, begins, self.excess, listed,
         )  # fmt: skip
         if n_listed == 0:
             return []
@@ -296,8 +312,7 @@ class _Order:
         moves = []
         for moved, key in ((token, int(self.keys[other]) + 1), (other, int(self.keys[token]) - 1)):
             kept, self.keys[moved] = int(self.keys[moved]), key
-            saved = self.saves(self.holders.of_token(moved))
-            if saved and self.reached(self.users.of_token(moved)):
+            if self.reached(self.users.of_token(moved)) and (saved := self.saves(self.holders.of_token(moved))):
                 moves.append((saved, moved, key))
             self.keys[moved] = kept
         if moves:

@@ -31,6 +31,20 @@ def _key_of(left: int, right: int, limit: int, pairs: NDArray[np.uint64], keys: 
 
 
 @kernel
+def join_neighbours(
+    ids: NDArray[np.int32], starts: NDArray[np.int64], pairs: NDArray[np.uint64], joined: NDArray[np.int32]
+) -> None:
+    """Write for each id of each row the learned token that it makes with the next one, or -1."""
+    for row in range(starts.size - 1):
+        last = starts[row + 1] - 1
+        for i in range(starts[row], last):
+            slot = find_edge(pairs, ids[i], np.uint64(ids[i + 1]))
+            joined[i] = np.int32(pairs[slot, 1]) if pairs[slot, 0] != 0 else np.int32(-1)
+        if last >= starts[row]:
+            joined[last] = -1
+
+
+@kernel
 def _merge(
     n_symbols: int,
     symbols: NDArray[np.int32],
@@ -42,10 +56,9 @@ def _merge(
 ) -> int:
     """Merge `symbols[:n_symbols]` in place by tokens with keys below the limit, return how many are left.
 
-    `found[i]` is the key of the pair that begins at i. Of equal keys, which are the same token, the leftmost merges first.
+    `found[i]` is the key of the pair that begins at i, on entry and after each merge. Of equal keys, which are the same token,
+    the leftmost merges first.
     """
-    for i in range(n_symbols - 1):
-        found[i] = _key_of(symbols[i], symbols[i + 1], limit, pairs, keys)
     while True:
         best, at = _NO_KEY, 0
         for i in range(n_symbols - 1):
@@ -69,6 +82,7 @@ def _merge(
 def _merged_row(
     row: int,
     ids: NDArray[np.int32],
+    joined: NDArray[np.int32],
     starts: NDArray[np.int64],
     first_id: int,
     pairs: NDArray[np.uint64],
@@ -77,34 +91,43 @@ def _merged_row(
     found: NDArray[np.int64],
     limit: int,
 ) -> int:
-    """Write what merging makes of a row to `symbols`, return how many tokens that is."""
-    n_symbols = np.int64(starts[row + 1] - starts[row])
+    """Write what merging makes of a row to `symbols`, return how many tokens that is; see `join_neighbours`."""
+    start = starts[row]
+    n_symbols = np.int64(starts[row + 1] - start)
     for i in range(n_symbols):
-        symbols[i] = ids[starts[row] + i]
+        symbols[i] = ids[start + i]
+        found[i] = _NO_KEY
+        if joined[start + i] >= 0 and keys[joined[start + i]] < limit:
+            found[i] = keys[joined[start + i]]
     return _merge(n_symbols, symbols, found, limit, first_id, pairs, keys)
 
 
 @kernel
-def count_merged(
+def note_excess(
     rows: NDArray[np.int32],
     ids: NDArray[np.int32],
+    joined: NDArray[np.int32],
     starts: NDArray[np.int64],
     first_id: int,
     pairs: NDArray[np.uint64],
     keys: NDArray[np.int64],
     symbols: NDArray[np.int32],
     found: NDArray[np.int64],
-    lengths: NDArray[np.int32],
+    fewest: NDArray[np.uint16],
+    excess: NDArray[np.uint16],
 ) -> None:
-    """Write to `lengths` how many tokens each of some rows takes in the order of the keys."""
+    """Write to `excess` how many tokens more than `fewest` each of some rows takes in the order of the keys."""
     for j in range(rows.size):
-        lengths[rows[j]] = _merged_row(rows[j], ids, starts, first_id, pairs, keys, symbols, found, _NO_KEY)
+        row = np.int64(rows[j])
+        length = _merged_row(row, ids, joined, starts, first_id, pairs, keys, symbols, found, _NO_KEY)
+        excess[row] = length - np.int64(fewest[row])
 
 
 @kernel
 def count_more(
     rows: NDArray[np.int32],
     ids: NDArray[np.int32],
+    joined: NDArray[np.int32],
     starts: NDArray[np.int64],
     weights: NDArray[np.int64],
     first_id: int,
@@ -112,25 +135,24 @@ def count_more(
     keys: NDArray[np.int64],
     symbols: NDArray[np.int32],
     found: NDArray[np.int64],
-    lengths: NDArray[np.int32],
-    fewest: NDArray[np.int32],
-    most: int,
+    fewest: NDArray[np.uint16],
+    excess: NDArray[np.uint16],
 ) -> int:
-    """Return how many tokens more than `lengths` some rows take, by weight; or, as soon as it is above `most`, some number above.
+    """Return how many tokens more than was noted some rows take, by weight, where it is fewer; else some number of 0 or more.
 
-    Rows that take the fewest already can only take more: they come second, and most moves have failed before them.
+    Rows that take the fewest already can only take more: they come second, and many moves have failed before them.
     """
     more = np.int64(0)
     for second in range(2):
         for j in range(rows.size):
             row = np.int64(rows[j])
-            if (lengths[row] == fewest[row]) != (second == 1):
+            if (excess[row] == 0) != (second == 1):
                 continue
-            length = _merged_row(row, ids, starts, first_id, pairs, keys, symbols, found, _NO_KEY)
-            more += (length - lengths[row]) * weights[row]
-            if second == 1 and more > most:
+            length = _merged_row(row, ids, joined, starts, first_id, pairs, keys, symbols, found, _NO_KEY)
+            more += (length - np.int64(fewest[row]) - np.int64(excess[row])) * weights[row]
+            if second == 1 and more >= 0:
                 return more
-        if more > most:
+        if more >= 0:
             return more
     return more
 
@@ -139,6 +161,7 @@ def count_more(
 def first_unreached(
     tokens: NDArray[np.int32],
     ids: NDArray[np.int32],
+    joined: NDArray[np.int32],
     starts: NDArray[np.int64],
     first_id: int,
     pairs: NDArray[np.uint64],
@@ -149,7 +172,7 @@ def first_unreached(
     """Return the first of these learned tokens that merging does not make of two tokens with lower keys, or -1."""
     for j in range(tokens.size):
         token = np.int64(tokens[j])
-        if _merged_row(token, ids, starts, first_id, pairs, keys, symbols, found, keys[token]) != 2:
+        if _merged_row(token, ids, joined, starts, first_id, pairs, keys, symbols, found, keys[token]) != 2:
             return token
         slot = find_edge(pairs, symbols[0], np.uint64(symbols[1]))
         if pairs[slot, 0] == 0 or np.int64(pairs[slot, 1]) != token:
@@ -199,7 +222,7 @@ def count_fewest(
     ends: NDArray[np.int32],
     best: NDArray[np.int32],
     begins: NDArray[np.int32],
-    fewest: NDArray[np.int32],
+    fewest: NDArray[np.uint16],
 ) -> None:
     """Write how many tokens each row takes at the least; `best` and `begins` have room for the longest row and one more."""
     for row in range(starts.size - 1):
@@ -209,6 +232,7 @@ def count_fewest(
 @kernel
 def list_crossings(
     ids: NDArray[np.int32],
+    joined: NDArray[np.int32],
     starts: NDArray[np.int64],
     weights: NDArray[np.int64],
     token_starts: NDArray[np.int64],
@@ -221,8 +245,7 @@ def list_crossings(
     found: NDArray[np.int64],
     best: NDArray[np.int32],
     begins: NDArray[np.int32],
-    lengths: NDArray[np.int32],
-    fewest: NDArray[np.int32],
+    excess: NDArray[np.uint16],
     crossings: NDArray[np.int64],
 ) -> int:
     """List where a row that could take fewer tokens is divided otherwise; return how many are listed.
@@ -232,6 +255,7 @@ def list_crossings(
 
     Args:
         ids: of all rows.
+        joined: see `join_neighbours`.
         starts: where each row begins.
         weights: what each counts.
         token_starts: where each learned token's base ids begin.
@@ -244,15 +268,14 @@ def list_crossings(
         found: the same.
         best: the same.
         begins: the same.
-        lengths: int32, how many tokens each row takes.
-        fewest: int32, how many at the least.
+        excess: how many tokens more than the fewest each row takes.
         crossings: int64[2 * ids.size, 2]: the number of merging's token << 32 | that of the other, and the weight.
     """
     listed = np.int64(0)
     for row in range(starts.size - 1):
-        if lengths[row] == fewest[row]:
+        if excess[row] == 0:
             continue
-        length = _merged_row(row, ids, starts, first_id, pairs, keys, symbols, found, _NO_KEY)
+        length = _merged_row(row, ids, joined, starts, first_id, pairs, keys, symbols, found, _NO_KEY)
         _divide(ids, starts[row], starts[row + 1], edges, ends, best, begins)
         # Both divisions from the end to the beginning: what begins last is left first.
         at = length - 1
