@@ -43,8 +43,7 @@ def run(
     goes to the next best. Costs about 20 s and 1.2 GB for 32,397 tokens on
     200 MB of Chinese; with --memory, an estimate that does not fit is refused
     before it starts. With --reorder the same tokens rank so that merging comes
-    nearer to the fewest tokens: 0.2 to 0.3 % fewer on Chinese, for half the
-    time again.
+    nearer to the fewest tokens: 0.2 to 0.3 % fewer on Chinese, for 30 s more.
 
     Example:
       tokkit learn zh.parquet --base base.tiktoken --size 32397 -o zh.tokens
