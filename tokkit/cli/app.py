@@ -91,16 +91,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(words)
         streams.flush()
     except BaseException as error:  # noqa: BLE001 - whatever happens, one line and an exit code
-        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 does so while a class is made
-            error = error.__cause__
-        if arguments is None and isinstance(error, KeyboardInterrupt):
+        interrupt = _interrupt_before(error)
+        if arguments is None and interrupt:
             # A second interrupt finds the process on its way out: 130 it is.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if show_traceback and not isinstance(error, (UsageError, SystemExit)):
             talk.page("".join(traceback.format_exception(error)))
-        code = _report(error, words)
+        code = _report(interrupt or error, words)
         streams.discard_unwritten()
     return code
+
+
+def _interrupt_before(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interrupt that an error is, or comes from: where a class is made, or a lock is held, others may follow it."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen
 
 
 def _run(words: list[str]) -> int:
