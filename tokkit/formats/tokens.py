@@ -1,4 +1,4 @@
-r"""Learned tokens, `NAME.tokens`: one token a line, in the order in which they were learned, which is that of their ranks.
+r"""Learned tokens, `NAME.tokens`: one token a line, in the order of their ranks: as they were learned, or reordered since.
 
 The first line is `# ` and a JSON object: format, version, the sha256 of the base that the tokens continue, its pattern,
 and the options of the learner. Each further line has four columns with tabs between them: base64 of the token's bytes,
