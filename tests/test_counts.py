@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -25,7 +26,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tests.hostile import HOSTILE
-from tokkit import counts_counter, reference
+from tokkit import corpus_threads, counts_counter, reference
 from tokkit.corpus import Labels, batches, find
 from tokkit.counts import (
     CountsTable,
@@ -778,3 +779,25 @@ def test_a_table_of_many_slices_is_written_the_same_every_time(tmp_path) -> None
     languages = parquet.read_table(tmp_path / "0.parquet")["language"].combine_chunks()
     assert languages.dictionary.to_pylist() == ["l0", "l1", "l2", "l3", "l4"]
     assert load(tmp_path / "0.parquet").slices == slices
+
+
+def test_an_interrupt_while_threads_are_started_stays_an_interrupt(monkeypatch) -> None:
+    """The second of three does not begin, and neither does the third; the first ends."""
+    begun: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def interrupted_start(thread: threading.Thread) -> None:
+        if begun:
+            raise KeyboardInterrupt
+        begun.append(thread)
+        start(thread)
+
+    def work(pipe: corpus_threads.ThreadPipe) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            pipe.recv()
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted_start)
+    with pytest.raises(KeyboardInterrupt) as raised, corpus_threads.threads(work, 3):
+        pytest.fail("not all were started")
+    assert raised.value.__context__ is None
+    assert not begun[0].is_alive()

@@ -82,5 +82,6 @@ def threads(work: Callable[[Any], None], jobs: int) -> Iterator[list[ThreadPipe]
         for pipe in ours:
             pipe.outgoing.put(None)  # for who waits for a message
         for thread in started:
-            thread.join()
+            if thread.is_alive():  # an interrupt may come before the last ones begin; whoever begins later ends at once
+                thread.join()
         sys.setswitchinterval(interval)
