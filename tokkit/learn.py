@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tokkit.counts_table import grown, merged_rows
+from tokkit.curves import require_pattern
 from tokkit.encode import encode_arrays, flatten, merge_parts
-from tokkit.errors import InputError, LawError, MismatchError, NotEnoughDataError, SizeError
+from tokkit.errors import InputError, LawError, NotEnoughDataError, SizeError
 from tokkit.kernels import records as record_kernels
 from tokkit.kernels import train as kernels
 from tokkit.kernels.allowed import mark_allowed
@@ -109,11 +110,7 @@ def learn(
     for name, value in (("size", size), ("min count", min_count), ("min pretokens", min_pretokens)):
         if value < 1:
             raise InputError(f"{name} {value}: it must be 1 or more")
-    if table.pattern != base.pattern:
-        raise MismatchError(
-            f"the counts were cut by another pattern than {base.name}'s: {table.pattern}",
-            f"count the corpus again with --pattern {base.pattern!r}",
-        )
+    require_pattern(base, table)
     _require_lawful(base)
     rows = merged_rows(table)
     del table  # where the caller does not hold it either, its memory is free now

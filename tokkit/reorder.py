@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.counts_table import summed
+from tokkit.curves import require_pattern
 from tokkit.encode import encode_arrays, flatten, slots_for
 from tokkit.errors import InputError, MismatchError
 from tokkit.kernels import reorder as kernels
@@ -78,11 +79,7 @@ def reorder(
             f"the tokens were learned on a base with sha256 {learned.base_sha256}; that of {base.name} is {base.sha256}",
             "reorder learned tokens on the very base that they were learned on",
         )
-    if table.pattern != base.pattern:
-        raise MismatchError(
-            f"the counts were cut by another pattern than {base.name}'s: {table.pattern}",
-            f"count the corpus again with --pattern {base.pattern!r}",
-        )
+    require_pattern(base, table)
     order = _Order.of(learned.tokens, base, table, table.counts if weigh_by == "count" else table.documents)
     for _ in range(ROUNDS):
         for done, total, token in order.move_across():
