@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
-from tokkit.kernels.trie import find_edge
+from tokkit.kernels.trie import find_edge, put_edge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +36,7 @@ def plant_tokens(
         for i in range(starts[token], starts[token + 1]):
             slot = find_edge(edges, node, np.uint64(ids[i]))
             if edges[slot, 0] == 0:
-                edges[slot, 0] = (np.uint64(node) << np.uint64(32) | np.uint64(ids[i])) + np.uint64(1)
-                edges[slot, 1] = np.uint64(n_nodes)
+                put_edge(edges, slot, node, np.uint64(ids[i]), n_nodes)
                 n_nodes += 1
             node = np.int64(edges[slot, 1])
         ends[node] = token
@@ -75,8 +74,7 @@ def place_splits(
             right = id_of(ids, border, stop, first_id, edges, ends)
             if left >= 0 and right >= 0:
                 slot = find_edge(pairs, left, np.uint64(right))
-                pairs[slot, 0] = (np.uint64(left) << np.uint64(32) | np.uint64(right)) + np.uint64(1)
-                pairs[slot, 1] = np.uint64(token)
+                put_edge(pairs, slot, left, np.uint64(right), token)
 
 
 @kernel

@@ -43,6 +43,13 @@ def find_edge(edges: NDArray[np.uint64], node: int, character: np.uint64) -> int
     return slot
 
 
+@inlined
+def put_edge(edges: NDArray[np.uint64], slot: int, node: int, character: np.uint64, below: int) -> None:
+    """Write the edge from a node with a character to the one below into the slot that `find_edge` names."""
+    edges[slot, 0] = (np.uint64(node) << np.uint64(32) | character) + np.uint64(1)
+    edges[slot, 1] = np.uint64(below)
+
+
 @kernel
 def plant(
     data: NDArray[np.uint8],
@@ -69,8 +76,7 @@ def plant(
             character, length = character_at(data, position, stop)
             slot = find_edge(edges, node, character)
             if edges[slot, 0] == 0:
-                edges[slot, 0] = (np.uint64(node) << np.uint64(32) | character) + np.uint64(1)
-                edges[slot, 1] = np.uint64(n_nodes)
+                put_edge(edges, slot, node, character, n_nodes)
                 n_nodes += 1
             node = np.int64(edges[slot, 1])
             position += length
