@@ -165,7 +165,8 @@ class _Pieces:
     def once(ids: NDArray[np.int32], starts: NDArray[np.int64], weights: NDArray[np.int64]) -> _Pieces:
         """Return each piece once, the weights of equal ones added up, sorted as bytes."""
         rows = summed(ids[: int(starts[-1])].view(np.uint8), 4 * starts, weights, weights)
-        return _Pieces(rows.data.view(np.int32), rows.starts // 4, rows.counts)
+        # Copied: what `summed` returns keeps its room for as many as there were, a tenth of which is used.
+        return _Pieces(rows.data.view(np.int32).copy(), rows.starts // 4, rows.counts.copy())
 
 
 @dataclass(frozen=True)
