@@ -326,6 +326,28 @@ def test_learn_refuses_what_does_not_fit_and_names_a_sample_that_does(many, cl10
     assert "no sample of the table fits" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc: the peak of a process is not told here")
+def test_the_estimate_counts_what_reordering_takes(many, cl100k, tmp_path, capsys):
+    """Pretokens are cut by the quarter of a million: where there are no more of them that takes more than learning."""
+    table = count(find(many, LABELS), LABELS, max_bytes=4_500_000).table
+    save(table, tmp_path / "counts.parquet")
+    base = select(cl100k, 60_004).vocabulary
+    tiktoken.save(base, tmp_path / "base.tiktoken")
+    words = ["learn", str(tmp_path / "counts.parquet"), "--base", str(tmp_path / "base.tiktoken"), "--size", "2000"]
+    words += ["-o", str(tmp_path / "x.tokens")]
+    alone, both = memory_of(table, base, 2_000), memory_of(table, base, 2_000, reorder=True)
+    peak = peak_of([*words, "--reorder", "-q"])
+    assert alone < both
+    assert 0.9 < both / 1e6 / peak < 1.3, f"estimated {both / 1e6:.0f} MB, measured {peak:.0f} MB"
+    allowed = f"{(alone + both) // 2_000_000}MB"
+    assert main([*words, "--memory", allowed, "-q"]) == 0
+    assert main([*words, "--memory", allowed, "-q", "--reorder"]) == 2
+    said = capsys.readouterr().err
+    assert f"learning and reordering take about {both / 1e6:,.0f} MB of memory" in said
+    assert "tokkit count --sample " in said
+    assert f"or leave --reorder out: learning alone takes about {alone / 1e6:,.0f} MB" in said
+
+
 def test_no_rows_take_what_the_process_takes():
     base = Vocabulary("bytes", PATTERNS["cl100k_base"], tuple(bytes([byte]) for byte in range(256)))
     assert memory_of(count_texts([""]), base, 1) == learn_memory.PROCESS_BYTES

@@ -254,7 +254,7 @@ def test_few_at_a_time_and_keys_dealt_anew_change_nothing(monkeypatch, prefix, t
     expected = reorder(learned, prefix, tangled).tokens
     assert expected != learned.tokens
     monkeypatch.setattr(reorder_module, "_GAP", 2)
-    monkeypatch.setattr(reorder_module, "_PRETOKENS_AT_ONCE", 100)
+    monkeypatch.setattr(reorder_module, "PRETOKENS_AT_ONCE", 100)
     assert reorder(learned, prefix, tangled).tokens == expected
 
 

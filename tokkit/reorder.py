@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 3  # the fourth saves a two-hundredth of what the first does
 LONGEST = 256  # base tokens in a row; merging here takes quadratic time, and no word is so long
-_PRETOKENS_AT_ONCE = 1 << 18
+PRETOKENS_AT_ONCE = 1 << 18
 _GAP = 1 << 32  # between two keys at first: room for 31 moves to one place before all are dealt anew
 
 
@@ -148,8 +148,8 @@ class _Pieces:
     def of(tokens: _Tokens, base: Vocabulary, table: CountsTable, weights: NDArray[np.int64]) -> _Pieces:
         """Encode and cut some pretokens at a time: a tenth of the symbols is left of all."""
         parts = [_Pieces(np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int64))]
-        for first in range(0, len(table), _PRETOKENS_AT_ONCE):
-            last = min(first + _PRETOKENS_AT_ONCE, len(table))
+        for first in range(0, len(table), PRETOKENS_AT_ONCE):
+            last = min(first + PRETOKENS_AT_ONCE, len(table))
             ids, starts = encode_arrays(base, table.data, table.starts[first : last + 1], shortcut=True)
             # As many as there may be: what is not written to takes no memory.
             cut, (cut_starts, cut_weights) = np.empty(ids.size, np.int32), np.empty((2, ids.size + 1), np.int64)

@@ -68,7 +68,7 @@ def run(
     listed += [_table_of_list(path, start.pattern) for path in words or ()]
     tables = [combine([*map(load, counts or ()), *listed])]
     if memory is not None:
-        require_memory(tables[0], start, size, inputs.byte_size(memory))
+        require_memory(tables[0], start, size, inputs.byte_size(memory), reorder=reorder)
     with progress("learning", "tokens", quiet=quiet) as advance:
         learned = learn(
             tables.pop(),  # learn is to hold it alone, and to free it when the pretokens are encoded
