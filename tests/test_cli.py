@@ -550,6 +550,19 @@ def test_the_bar_of_learning_shows_the_token_that_was_learned_last(capsys, monke
     assert "我们\\n" in err
 
 
+def test_the_clock_of_a_bar_begins_when_it_is_called_with_nothing_done(capsys, monkeypatch):
+    on_a_terminal(monkeypatch)
+    monkeypatch.setattr(progress, "_SECONDS_A_DRAWING", 0)
+    with progress.progress("reordering", "crossings") as advance:
+        assert advance is not None
+        time.sleep(0.3)
+        for _ in range(2):  # in the second round less is done than before
+            advance(0, 1_000)
+            advance(900, 1_000)
+    speeds = [float(line.split()[6].replace(",", "")) for line in capsys.readouterr().err.split("\x1b[K")[:2]]
+    assert min(speeds) > 900 / 0.3, "what went before is no time of the work"
+
+
 def test_talk_survives_a_closed_stderr(monkeypatch):
     with Path(os.devnull).open("w", encoding="utf-8") as closed:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tokkit.learn import LearnedTokens, learn
 from tokkit.merge import TokenSource, merge
 from tokkit.recipe import parse
 from tokkit.recipe_build import build
+from tokkit.render import progress
 from tokkit.reorder import reorder
 from tokkit.vocabulary import Segment, Vocabulary
 
@@ -298,7 +300,43 @@ def test_progress_ends_at_the_whole_of_a_round() -> None:
     told = []
     table = table_of_weights({b"abcd": 2, b"bc": 5})
     reorder(tokens_in_order(b"bc", b"ab", b"cd"), BYTES, table, progress=lambda *words: told.append(words))
-    assert told == [(1, 2, b"bc"), (2, 2, b"bc")]
+    # Nothing crosses any more in the second round, nor in the third.
+    assert told == [(0, 2, b""), (1, 2, b"bc"), (2, 2, b"bc"), (0, 0, b""), (0, 0, b"")]
+
+
+def test_indexing_is_told_before_the_first_round_and_ends_at_the_whole(monkeypatch, prefix, tangled) -> None:
+    monkeypatch.setattr(reorder_module, "PRETOKENS_AT_ONCE", 100)
+    steps: list[tuple[int, int]] = []
+    before_rounds: list[int] = []
+    reorder(
+        learn(tangled, prefix, 200),
+        prefix,
+        tangled,
+        indexing=lambda *each: steps.append(each),
+        progress=lambda *_: before_rounds.append(len(steps)),
+    )
+    assert set(before_rounds) == {len(steps)}
+    assert steps == [(int(tangled.starts[row]), tangled.data.size) for row in (*range(0, len(tangled), 100), -1)]
+    assert len(steps) > 10
+
+
+def test_a_terminal_shows_indexing_and_then_the_crossings(run, tmp_path, monkeypatch, small, tangled) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(progress, "_SECONDS_A_DRAWING", 0)
+    save(tangled, tmp_path / "zh.parquet")
+    tiktoken.save(small, tmp_path / "base.tiktoken")
+    words = [tmp_path / "zh.parquet", "--base", tmp_path / "base.tiktoken", "--size", 500, "--reorder"]
+    code, _, err = run("learn", *words, "-o", tmp_path / "zh.tokens")
+    assert code == 0, err
+    lines = err.split("\r")
+    indexing, crossings = (
+        [place for place, line in enumerate(lines) if line.startswith(what)] for what in ("indexing", "reordering")
+    )
+    assert max(indexing) < min(crossings)
+    assert f"of {tangled.data.size / 1e6:,.1f} MB" in lines[indexing[-1]]
+    assert " crossings" in lines[crossings[0]]
 
 
 def test_merging_takes_the_order_as_it_is(prefix, tangled) -> None:

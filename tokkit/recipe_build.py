@@ -239,8 +239,9 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
             learned = learn(table, base, section.size, veto=veto, progress=advance, **options)
         if not section.reorder:
             return learned
-        with run.progress(f"reordering {section.label}", "crossings") as advance:
-            return reorder(learned, base, table, weigh_by=section.weigh_by, progress=advance)
+        indexing, reordering = f"indexing {section.label}", f"reordering {section.label}"
+        with run.progress(indexing, "bytes") as index, run.progress(reordering, "crossings") as advance:
+            return reorder(learned, base, table, weigh_by=section.weigh_by, indexing=index, progress=advance)
 
     parts = {
         "base": base.sha256,

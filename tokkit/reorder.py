@@ -45,6 +45,7 @@ def reorder(
     table: CountsTable,
     *,
     weigh_by: str = "count",
+    indexing: Callable[[int, int], None] | None = None,
     progress: Callable[[int, int, bytes], None] | None = None,
 ) -> LearnedTokens:
     r"""Return learned tokens in an order in which merging takes fewer of them for the text of a counts table.
@@ -57,7 +58,9 @@ def reorder(
         base: the base.
         table: what they were learned from; slices are added up.
         weigh_by: `count`, or `documents` to weigh a pretoken by the documents that have it.
-        progress: called with the crossings tried in a round so far, how many it has, and the token of merging's, now and then.
+        indexing: called with the bytes of pretokens indexed so far and in all, now and then, before all rounds; with 0 at first.
+        progress: called with the crossings tried in a round so far, how many it has, and the token of merging's, now and then;
+            with 0 of them and no token when a round begins.
 
     Raises:
         MismatchError: the tokens belong to another base, or the table was cut by another pattern than the base's.
@@ -80,11 +83,12 @@ def reorder(
             "reorder learned tokens on the very base that they were learned on",
         )
     require_pattern(base, table)
-    order = _Order.of(learned.tokens, base, table, table.counts if weigh_by == "count" else table.documents)
+    weights = table.counts if weigh_by == "count" else table.documents
+    order = _Order.of(learned.tokens, base, table, weights, indexing)
     for _ in range(ROUNDS):
         for done, total, token in order.move_across():
             if progress:
-                progress(done, total, learned.tokens[token])
+                progress(done, total, b"" if token is None else learned.tokens[token])
     places = np.argsort(order.keys).tolist()
     return replace(
         learned,
@@ -145,8 +149,16 @@ class _Pieces:
     weights: NDArray[np.int64]
 
     @staticmethod
-    def of(tokens: _Tokens, base: Vocabulary, table: CountsTable, weights: NDArray[np.int64]) -> _Pieces:
+    def of(
+        tokens: _Tokens,
+        base: Vocabulary,
+        table: CountsTable,
+        weights: NDArray[np.int64],
+        progress: Callable[[int, int], None] | None,
+    ) -> _Pieces:
         """Encode and cut some pretokens at a time: a tenth of the symbols is left of all."""
+        if progress:
+            progress(0, int(table.starts[-1]))
         parts = [_Pieces(np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int64))]
         for first in range(0, len(table), PRETOKENS_AT_ONCE):
             last = min(first + PRETOKENS_AT_ONCE, len(table))
@@ -157,6 +169,8 @@ class _Pieces:
                 ids, starts, weights[first:last], tokens.edges, tokens.ends, LONGEST, cut, cut_starts, cut_weights
             )
             parts.append(_Pieces.once(cut, cut_starts[: n_pieces + 1], cut_weights[:n_pieces]))
+            if progress:
+                progress(int(table.starts[last]), int(table.starts[-1]))
         starts = np.append(0, np.cumsum(np.concatenate([np.diff(part.starts) for part in parts])))
         ids, weights = (np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "weights"))
         return _Pieces.once(ids, starts, weights)
@@ -224,10 +238,16 @@ class _Order:
     found: NDArray[np.int64]
 
     @staticmethod
-    def of(learned: tuple[bytes, ...], base: Vocabulary, table: CountsTable, weights: NDArray[np.int64]) -> _Order:
+    def of(
+        learned: tuple[bytes, ...],
+        base: Vocabulary,
+        table: CountsTable,
+        weights: NDArray[np.int64],
+        progress: Callable[[int, int], None] | None,
+    ) -> _Order:
         """Return the order in which the tokens are given."""
         tokens = _Tokens.of(learned, base)
-        pieces = _Pieces.of(tokens, base, table, weights)
+        pieces = _Pieces.of(tokens, base, table, weights, progress)
         longest = max(LONGEST, int(np.diff(tokens.starts).max(initial=0))) + 1
         order = _Order(
             tokens,
@@ -297,9 +317,10 @@ class _Order:
         weights = np.add.reduceat(by_pair[:, 1], firsts)
         return [divmod(pair, 1 << 32) for pair in pairs[np.lexsort((pairs, -weights))].tolist()]
 
-    def move_across(self) -> Iterator[tuple[int, int, int]]:
-        """Try each crossing once; yield its number, how many there are, and merging's token."""
+    def move_across(self) -> Iterator[tuple[int, int, int | None]]:
+        """Try each crossing once; yield its number, how many there are, and merging's token: 0 and none before the first."""
         crossings = self.crossings()
+        yield 0, len(crossings), None
         for number, (token, other) in enumerate(crossings, 1):
             if self.keys[token] < self.keys[other]:  # as long as no other move has ended it
                 self.move(token, other)

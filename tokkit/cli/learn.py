@@ -83,9 +83,9 @@ def run(
             progress=advance,
         )
     if reorder:
-        with progress("reordering", "crossings", quiet=quiet) as advance:
+        with progress("indexing", quiet=quiet) as indexing, progress("reordering", "crossings", quiet=quiet) as advance:
             table = combine([*map(load, counts or ()), *listed])  # read again: learning needed its memory
-            learned = reordered(learned, start, table, weigh_by=weigh_by.value, progress=advance)
+            learned = reordered(learned, start, table, weigh_by=weigh_by.value, indexing=indexing, progress=advance)
     with outputs.writing(output):
         save(learned, output)
     summary.tell(summary.of_learned(learned), as_json=as_json, quiet=quiet)

@@ -24,7 +24,10 @@ _SECONDS_A_DRAWING = 0.5  # also before the first one: what is done by then need
 _SPEED_OF = 60  # drawings that the speed is the mean of
 
 Advance = Callable[..., None]
-"""Called with how much is done, how much there is in all (0: not known), and perhaps with what was done last, as bytes."""
+"""Called with how much is done, how much there is in all (0: not known), and perhaps with what was done last, as bytes.
+
+Where work begins late, or anew, it is called with 0 then, and speed and time left are told from that moment on.
+"""
 
 
 @contextmanager
@@ -44,6 +47,10 @@ def progress(what: str, unit: str = "bytes", *, quiet: bool = False) -> Iterator
 
     def advance(done: int, total: int, last: bytes = b"") -> None:
         now = time.monotonic()
+        if not done:
+            seen.clear()
+            seen.append((now, 0.0))
+            return
         if now < seen[-1][0] + _SECONDS_A_DRAWING:
             return
         a_second = (done - seen[0][1]) / (now - seen[0][0])
