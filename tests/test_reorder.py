@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from dataclasses import replace
@@ -337,6 +338,25 @@ def test_a_terminal_shows_indexing_and_then_the_crossings(run, tmp_path, monkeyp
     assert max(indexing) < min(crossings)
     assert f"of {tangled.data.size / 1e6:,.1f} MB" in lines[indexing[-1]]
     assert " crossings" in lines[crossings[0]]
+
+
+@pytest.mark.parametrize("options", [[], ["--reorder"]])
+def test_what_is_said_of_the_rarest_is_true(run, tmp_path, small, tangled, options) -> None:
+    """In the order of learning the last one is the rarest; after that it stands anywhere."""
+    save(tangled, tmp_path / "zh.parquet")
+    tiktoken.save(small, tmp_path / "base.tiktoken")
+    words = [tmp_path / "zh.parquet", "--base", tmp_path / "base.tiktoken", "--size", 500, *options]
+    code, _, err = run("learn", *words, "-o", tmp_path / "zh.tokens")
+    assert code == 0, err
+    learned = tokens.load(tmp_path / "zh.tokens")
+    place, least = ("rarest", min(learned.counts)) if options else ("last", learned.counts[-1])
+    assert err.splitlines()[-1].startswith(f"the {place} is ")
+    assert f"which stood {least} times" in err
+    assert ("the last is" in err) == (not options)
+    document = json.loads(run("learn", *words, "-o", tmp_path / "zh.tokens", "--json")[1])
+    assert document["rarest"]["count"] == min(learned.counts)
+    assert document["last"]["count"] == learned.counts[-1]
+    assert (document["last"] == document["rarest"]) == (not options)
 
 
 def test_merging_takes_the_order_as_it_is(prefix, tangled) -> None:

@@ -158,16 +158,22 @@ def of_counts(counted: Counted | CountedFile, weighed: CountsTable | None = None
 
 
 def of_learned(learned: LearnedTokens) -> Summary:
-    """Return what `learn` learned: how many tokens, and the first and the last with their counts."""
+    """Return what `learn` learned: how many tokens, the first, and the last or, where they were reordered, the rarest."""
     rows = list(zip(learned.tokens, learned.counts, learned.pretokens, strict=True))
     lines = [f"learned {talk.counted(len(rows), 'token')}"]
-    for place, (token, count, pretokens) in (("first", rows[0]), ("last", rows[-1])):
+    # Of equal ones the last, which is the last of all unless they were reordered.
+    rarest = min(reversed(rows), key=lambda row: row[1])
+    end = ("rarest", rarest) if learned.options.get("reorder") else ("last", rows[-1])
+    for place, (token, count, pretokens) in (("first", rows[0]), end):
         where = f"{talk.counted(count, 'time')} in {talk.counted(pretokens, 'pretoken')}"
         lines.append(f"the {place} is {show(token)}, which stood {where}")
+    shown = {"first": rows[0], "last": rows[-1], "rarest": rarest}
     document = {
         "tokens": len(rows),
-        "first": {**data.token(rows[0][0]), "count": rows[0][1], "pretokens": rows[0][2]},
-        "last": {**data.token(rows[-1][0]), "count": rows[-1][1], "pretokens": rows[-1][2]},
+        **{
+            place: {**data.token(token), "count": count, "pretokens": pretokens}
+            for place, (token, count, pretokens) in shown.items()
+        },
         "base_sha256": learned.base_sha256,
         "pattern": learned.pattern,
         "options": dict(learned.options),
