@@ -33,9 +33,8 @@ _MERGED_BYTES = 24  # the same where slices are added up
 _ENTRY_BYTES = 4.8  # of an entry in a pair's list, with its share of the pair
 # Of a symbol that is cut: 12 (encoded, cut, sorted) and its share of its piece's 48; measured, a piece has 3.1 to 4.2 symbols.
 _CUT_BYTES = 30
-_LEFT = (
-    0.2  # of the symbols are in pieces that differ; measured, 0.13 of 6.6 million pretokens to 0.28 of half a million
-)
+# The share of the symbols that is in pieces that differ; measured, 0.13 of 6.6 million pretokens to 0.28 of half a million.
+_LEFT = 0.2
 # Of such a symbol: 16 (as it was left, put together, sorted, added up) and its share of its piece's 96, which has 5 to 8.
 _LEFT_BYTES = 35
 _WAITING_BYTES = 7  # the same while others are cut
