@@ -240,11 +240,10 @@ def test_the_three_files(exported) -> None:
 
 
 def test_an_export_comes_back_whole(exported, chinese) -> None:
-    assert_same(huggingface.load(exported), chinese)
+    loaded = huggingface.load(exported)
+    assert_same(loaded, chinese)
     assert_same(huggingface.load(exported / "tokenizer.json"), chinese)
-    assert huggingface.files(huggingface.load(exported)) == {
-        path.name: path.read_bytes() for path in exported.iterdir()
-    }
+    assert huggingface.files(loaded) == {path.name: path.read_bytes() for path in exported.iterdir()}
 
 
 def test_a_base_with_holes_in_its_ids_comes_back_whole(cl100k, tmp_path) -> None:
