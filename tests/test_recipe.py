@@ -277,17 +277,26 @@ def test_a_learn_section_takes_several_vetoes(recipe, tmp_path):
     assert vetoes == ["a.txt", "b.txt"]
 
 
-@pytest.mark.parametrize("weights", ['{ "zh-*" = 1, "en-*" = 0 }', '"shares.toml"'])
-def test_a_learn_section_weighs_its_slices(tmp_path, weights):
-    (tmp_path / "shares.toml").write_text('"zh-*" = 1\n"en-*" = 0\n', "utf-8")
-    shutil.copytree(SAMPLE, tmp_path / "corpus")
+@pytest.fixture(scope="module")
+def sliced(tmp_path_factory):
+    """A recipe that learns from Chinese and English slices, and what it builds; and what it builds of Chinese alone."""
+    folder = tmp_path_factory.mktemp("sliced")
+    (folder / "shares.toml").write_text('"zh-*" = 1\n"en-*" = 0\n', "utf-8")
+    shutil.copytree(SAMPLE, folder / "corpus")
     head = MINIMAL + '[[learn]]\nlabel = "x"\nsize = 30\ncorpus = ["corpus/zh-*", "corpus/en-*"]\n'
     head += 'path_pattern = "{language}-{domain}"\n'
-    (tmp_path / "plain.toml").write_text(head, "utf-8")
-    (tmp_path / "zh.toml").write_text(head.replace(', "corpus/en-*"', ""), "utf-8")
-    (tmp_path / "weighed.toml").write_text(f"{head}weights = {weights}\n", "utf-8")
-    plain, zh, weighed = (built(tmp_path / f"{name}.toml") for name in ("plain", "zh", "weighed"))
-    assert weighed.vocabulary.tokens == zh.vocabulary.tokens != plain.vocabulary.tokens
+    (folder / "plain.toml").write_text(head, "utf-8")
+    (folder / "zh.toml").write_text(head.replace(', "corpus/en-*"', ""), "utf-8")
+    return folder / "plain.toml", *(built(folder / f"{name}.toml").vocabulary for name in ("plain", "zh"))
+
+
+@pytest.mark.parametrize("weights", ['{ "zh-*" = 1, "en-*" = 0 }', '"shares.toml"'])
+def test_a_learn_section_weighs_its_slices(sliced, weights):
+    recipe, plain, zh = sliced
+    path = recipe.with_name("weighed.toml")
+    path.write_text(f"{recipe.read_text('utf-8')}weights = {weights}\n", "utf-8")
+    weighed = built(path)
+    assert weighed.vocabulary.tokens == zh.tokens != plain.tokens
     step = weighed.vocabulary.provenance[-1]
     named = ("learn:x:weights", "shares.toml") in [(each["role"], each["name"]) for each in step["inputs"]]
     assert named == (weights == '"shares.toml"')
