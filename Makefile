@@ -40,7 +40,8 @@ vocabularies: .venv/dev-installed kernels ## build the vocabularies that vocab/ 
 # The tokens of cl100k_base that the steps of the ladder have.
 build/counts/cl100k-%.tiktoken:
 	@$(TOKKIT) select cl100k_base --size $* --by usage --on build/counts/en-code.parquet --on build/counts/zh.parquet \
-	  --weights vocab/tokkit-ladder.base.toml --min-uses 0 --rank-share 0.1 --quiet -o $@ > /dev/null
+	  --on vocab/code-uses.parquet \
+	  --weights vocab/tokkit-ladder.base.toml --min-uses 0 --rank-share 0.03 --quiet -o $@ > /dev/null
 
 kept-%:
 	@$(TOKKIT) build -q vocab/$*.toml > /dev/null && cmp build/$*/$*.tiktoken vocab/$*.tiktoken && \

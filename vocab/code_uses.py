@@ -1,0 +1,194 @@
+"""Count how often code in packages of Debian uses each token of cl100k_base: `code-uses.parquet`, by which bases are selected.
+
+    python vocab/code_uses.py PACKAGES build/code-uses.parquet --without HELDOUT/*.jsonl.zst
+
+PACKAGES is a folder with the files that `code-uses.packages.txt` names: sources (`apt-get source --download-only`) and
+binaries (`apt-get download`). Of each package at most 400 kB a language are counted, files in the order of the hash of their
+path; what is vendored, generated, minified or no UTF-8 is left out, and so is a file that has 100 bytes from the start of a line
+in common with a text of `--without`, and the second of two files that differ in white space alone.
+
+The table's pretokens are the tokens themselves, with how often encoding comes to them, three times or more. A token's bytes are
+encoded as that token, so that `tokkit select --by usage` finds the very uses of the text, in a tenth of the room.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import defaultdict
+from dataclasses import replace
+from multiprocessing import Pool
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokkit.bases import load_base
+from tokkit.corpus import Labels, find, read
+from tokkit.counts import count
+from tokkit.counts_file import save
+from tokkit.counts_table import CountsTable, gathered, parts_of, table_of
+from tokkit.curves import final_uses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tokkit.vocabulary import Vocabulary
+
+_BASE = "cl100k_base"
+_SUFFIXES = {
+    "c": ".c .h",
+    "cpp": ".cpp .cc .cxx .hpp .hh .hxx",
+    "go": ".go",
+    "java": ".java",
+    "js": ".js .mjs .cjs .jsx",
+    "python": ".py",
+    "rust": ".rs",
+    "ts": ".ts .tsx",
+}
+_LANGUAGES = {suffix: language for language, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
+_VENDORED = re.compile(
+    r"(^|/)(vendor|_vendor|node_modules|third_party|thirdparty|3rdparty|external|dist|build)/"
+    r"|\.min\.|\.pb\.go$|bundle|_pb2|CMakeLists|requirements|LICENSE|COPYING|licen[sc]e|\.egg-info",
+    re.IGNORECASE,
+)
+_GENERATED = ("DO NOT EDIT", "@generated")
+_MOST_OF_A_PACKAGE = 400_000
+_FILE_BYTES = range(200, 200_001)
+_WINDOW = 100
+_LEAST = 3  # a fifth of the rows say once or twice
+_LEAST_KINDS = 12  # distinct bytes in a window: a rule of dashes or a table of zeros is nobody's
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Count the packages of a folder, as the words of a command line say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("packages", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--without", nargs="*", default=[], help="files of text with which nothing may be shared")
+    arguments = parser.parse_args(words)
+    packages = sorted(each for each in arguments.packages.iterdir() if re.search(r"\.(deb|tar\.\w+)$", each.name))
+    if not packages:
+        parser.error(f"{arguments.packages}: no packages; vocab/code-uses.packages.txt names those that were counted")
+    windows = frozenset(_windows(text.text for text in read(arguments.without))) if arguments.without else frozenset()
+    with tempfile.TemporaryDirectory() as folder:
+        _extract(packages, windows, Path(folder))
+        labels = Labels(language="packages", path_pattern="{domain}.jsonl")
+        table = count(find([folder], labels), labels, jobs=0).table
+    base = load_base(_BASE)
+    names = "".join(f"{package.name}\n" for package in packages)
+    uses = of_tokens(table, base, hashlib.sha256(names.encode()).hexdigest())
+    save(uses, arguments.output)
+    print(f"{len(packages):,} packages, {table.n_bytes:,} bytes: {len(uses):,} rows of {len(table):,}", file=sys.stderr)
+
+
+def of_tokens(table: CountsTable, base: Vocabulary, packages: str) -> CountsTable:
+    """Return a table whose pretokens are a base's tokens, counted where encoding comes to them; it knows no documents.
+
+    Args:
+        table: what was counted.
+        base: the vocabulary, with the table's pattern.
+        packages: sha256 of the names of the packages, for the provenance.
+    """
+    ids = sorted((id_ for id_, token in enumerate(base.tokens) if token), key=base.tokens.__getitem__)
+    starts = np.append(0, np.cumsum([len(base.tokens[id_]) for id_ in ids]))
+    data = np.frombuffer(b"".join(base.tokens[id_] for id_ in ids), np.uint8)
+    parts = []
+    for part, row in zip(parts_of(table), final_uses(base, table), strict=True):
+        uses = row[ids]
+        rows = gathered(data, starts, uses, np.zeros_like(uses), np.flatnonzero(uses >= _LEAST))
+        parts.append(replace(part, rows=rows))
+    provenance = {
+        "step": "uses",
+        "base": base.sha256,
+        "least": _LEAST,
+        "packages": packages,
+        "table": dict(table.provenance),
+    }
+    return table_of(parts, table.pattern, provenance)
+
+
+def _windows(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield 100 bytes from each start of a line."""
+    for text in texts:
+        for line in re.finditer(rb"(?m)^", text):
+            window = text[line.start() : line.start() + _WINDOW]
+            if len(window) == _WINDOW and len(set(window)) >= _LEAST_KINDS:
+                yield window
+
+
+def _extract(packages: list[Path], windows: frozenset[bytes], folder: Path) -> None:
+    """Write a file of JSON lines for each language, a document for each file of code."""
+    seen: set[bytes] = set()
+    out = {language: (folder / f"{language}.jsonl").open("w", encoding="utf-8") for language in _SUFFIXES}
+    with Pool(initializer=_keep, initargs=(windows,)) as pool:
+        for package, files in zip(packages, pool.imap(_code_of, packages), strict=True):
+            for language, name, text in files:
+                digest = hashlib.sha1(" ".join(text.split()).encode(), usedforsecurity=False).digest()
+                if digest not in seen:
+                    seen.add(digest)
+                    document = {"id": f"{package.name}/{name}", "text": text}
+                    out[language].write(json.dumps(document, ensure_ascii=False) + "\n")
+    for file in out.values():
+        file.close()
+
+
+_forbidden: frozenset[bytes] = frozenset()
+
+
+def _keep(windows: frozenset[bytes]) -> None:
+    global _forbidden  # noqa: PLW0603 - handed to each worker once, not with each package
+    _forbidden = windows
+
+
+def _code_of(package: Path) -> list[tuple[str, str, str]]:
+    """Return language, path and text of the files of a package that are counted."""
+    taken: dict[str, int] = defaultdict(int)
+    found = []
+    for name, data in sorted(_members(package), key=lambda member: hashlib.sha256(member[0].encode()).digest()):
+        language = _LANGUAGES[PurePosixPath(name).suffix.lower()]
+        if taken[language] + len(data) <= _MOST_OF_A_PACKAGE and _is_written(data):
+            if _forbidden and not _forbidden.isdisjoint(_windows([data])):
+                continue
+            taken[language] += len(data)
+            found.append((language, name, data.decode()))
+    return found
+
+
+def _members(package: Path) -> list[tuple[str, bytes]]:
+    """Return the files of a package that are code by their names, and neither tiny nor huge."""
+    if package.suffix == ".deb":
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as process:  # noqa: S607 - Debian has it
+            return _members_of(tarfile.open(fileobj=process.stdout, mode="r|"))
+    return _members_of(tarfile.open(package))
+
+
+def _members_of(archive: tarfile.TarFile) -> list[tuple[str, bytes]]:
+    found = []
+    with archive:
+        for member in archive:
+            code = member.isfile() and PurePosixPath(member.name).suffix.lower() in _LANGUAGES
+            if code and member.size in _FILE_BYTES and not _VENDORED.search(member.name.partition("/")[2]):
+                file = archive.extractfile(member)
+                found += [(member.name, file.read())] if file else []
+    return found
+
+
+def _is_written(data: bytes) -> bool:
+    """Tell whether a person wrote this: UTF-8, lines of a length that is read, no generator's mark."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    lines = text.count("\n") * 200 >= len(text)
+    return lines and "\0" not in text and not any(mark in text[:3000] for mark in _GENERATED)
+
+
+if __name__ == "__main__":
+    main()
