@@ -25,6 +25,7 @@ from tokkit.kernels.table import DOCUMENTS, REST, most_pretokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from io import BufferedReader
     from typing import IO, Any
 
     from numpy.typing import NDArray
@@ -182,7 +183,7 @@ def _write_run(file: IO[bytes], path: str, rows: Rows, order: NDArray[np.int64],
 class _Reader:
     """A run that is read frame by frame."""
 
-    file: IO[bytes]
+    file: BufferedReader
     frames_left: int
     document: str | None
     rows: Rows = field(default_factory=Rows.none)
@@ -198,11 +199,10 @@ class _Reader:
         return True
 
     def _read(self, kind: type[Any], size: int) -> NDArray[Any]:
-        n_bytes = size * np.dtype(kind).itemsize
-        data = self.file.read(n_bytes)
-        if len(data) < n_bytes:
+        array = np.empty(size, kind)  # to be written to, as other rows: else kernels are compiled once more
+        if self.file.readinto(array.data) < array.nbytes:
             raise InputError(f"{self.file.name}: cut short while it was merged", "count again, with TMPDIR elsewhere")
-        return np.frombuffer(data, kind)
+        return array
 
     def pretoken(self, row: int) -> bytes:
         return self.rows.data[self.rows.starts[row] : self.rows.starts[row + 1]].tobytes()

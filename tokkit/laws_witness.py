@@ -176,7 +176,7 @@ def holds_target(vocabulary: Vocabulary, texts: Sequence[bytes], targets: Sequen
 def _every_character() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return all characters of Unicode in UTF-8, one after the other, and where each starts."""
     text = "".join(chr(code) for code in range(N_CODE_POINTS) if code not in SURROGATES)
-    data = np.frombuffer(text.encode(), np.uint8)
+    data = np.frombuffer(bytearray(text.encode()), np.uint8)  # as `flatten`
     return data, np.append(np.flatnonzero((data & 0xC0) != 0x80), data.size)
 
 

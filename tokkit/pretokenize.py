@@ -131,6 +131,8 @@ def split_documents(
         yield from _split_documents_by_regex(data, bounds, pattern)
         return
     kernel, newlines = _KERNELS[pattern]
+    data = data.view()
+    data.flags.writeable = False  # as what a file is read into: for arrays of both kinds kernels are compiled twice
     starts = np.empty(at_once + 1, np.int64)
     document, position = 0, int(bounds[0])
     while document < bounds.size - 1:
