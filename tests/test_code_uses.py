@@ -6,7 +6,6 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,14 +111,18 @@ def test_a_binary_package_is_read(tmp_path: Path) -> None:
     assert rows(counted(tmp_path))["packages-go"][b" main"] == 30
 
 
-def test_a_folder_without_packages_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, str(FOLDER / "code_uses.py"), str(tmp_path), str(tmp_path / "uses.parquet")]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 2
-    assert run.stderr.splitlines()[-1].endswith(
-        f"{tmp_path}: no packages; vocab/code-uses.packages.txt names those that were counted"
+@pytest.mark.parametrize("name", ["empty", "missing"])
+def test_a_folder_without_packages_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path / name), str(tmp_path / "uses.parquet")])
+    assert stopped.value.code == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .endswith(f"{tmp_path / name}: no packages; vocab/code-uses.packages.txt names those that were counted")
     )
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
 def test_the_uses_are_those_of_the_text(cl100k: Vocabulary, tmp_path: Path) -> None:

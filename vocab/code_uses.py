@@ -73,7 +73,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--without", nargs="*", default=[], help="files of text with which nothing may be shared")
     arguments = parser.parse_args(words)
-    packages = sorted(each for each in arguments.packages.iterdir() if re.search(r"\.(deb|tar\.\w+)$", each.name))
+    packages = sorted(each for each in arguments.packages.glob("*") if re.search(r"\.(deb|tar\.\w+)$", each.name))
     if not packages:
         parser.error(f"{arguments.packages}: no packages; vocab/code-uses.packages.txt names those that were counted")
     windows = frozenset(_windows(text.text for text in read(arguments.without))) if arguments.without else frozenset()
