@@ -35,6 +35,7 @@ from tokkit.counts import count
 from tokkit.counts_file import save
 from tokkit.counts_table import CountsTable, gathered, parts_of, table_of
 from tokkit.curves import final_uses
+from tokkit.encode import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,8 +98,7 @@ def of_tokens(table: CountsTable, base: Vocabulary, packages: str) -> CountsTabl
         packages: sha256 of the names of the packages, for the provenance.
     """
     ids = sorted((id_ for id_, token in enumerate(base.tokens) if token), key=base.tokens.__getitem__)
-    starts = np.append(0, np.cumsum([len(base.tokens[id_]) for id_ in ids]))
-    data = np.frombuffer(b"".join(base.tokens[id_] for id_ in ids), np.uint8)
+    data, starts = flatten([base.tokens[id_] for id_ in ids])
     parts = []
     for part, row in zip(parts_of(table), final_uses(base, table), strict=True):
         uses = row[ids]
@@ -153,11 +153,10 @@ def _code_of(package: Path) -> list[tuple[str, str, str]]:
     found = []
     for name, data in sorted(_members(package), key=lambda member: hashlib.sha256(member[0].encode()).digest()):
         language = _LANGUAGES[PurePosixPath(name).suffix.lower()]
-        if taken[language] + len(data) <= _MOST_OF_A_PACKAGE and _is_written(data):
-            if _forbidden and not _forbidden.isdisjoint(_windows([data])):
-                continue
+        has_room = taken[language] + len(data) <= _MOST_OF_A_PACKAGE
+        if has_room and (text := _written(data)) and not (_forbidden and _forbidden.intersection(_windows([data]))):
             taken[language] += len(data)
-            found.append((language, name, data.decode()))
+            found.append((language, name, text))
     return found
 
 
@@ -180,14 +179,14 @@ def _members_of(archive: tarfile.TarFile) -> list[tuple[str, bytes]]:
     return found
 
 
-def _is_written(data: bytes) -> bool:
-    """Tell whether a person wrote this: UTF-8, lines of a length that is read, no generator's mark."""
+def _written(data: bytes) -> str:
+    """Return a file's text if a person wrote it: UTF-8, lines of a length that is read, no generator's mark; else nothing."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        return False
-    lines = text.count("\n") * 200 >= len(text)
-    return lines and "\0" not in text and not any(mark in text[:3000] for mark in _GENERATED)
+        return ""
+    has_lines = text.count("\n") * 200 >= len(text)
+    return text if has_lines and "\0" not in text and not any(mark in text[:3000] for mark in _GENERATED) else ""
 
 
 if __name__ == "__main__":
