@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.test_cli import on_a_terminal
 from tests.test_learn import BYTES, table_of_weights
 from tokkit import reference
 from tokkit import reorder as reorder_module
@@ -322,9 +322,7 @@ def test_indexing_is_told_before_the_first_round_and_ends_at_the_whole(monkeypat
 
 
 def test_a_terminal_shows_indexing_and_then_the_crossings(run, tmp_path, monkeypatch, small, tangled) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
+    on_a_terminal(monkeypatch)
     monkeypatch.setattr(progress, "_SECONDS_A_DRAWING", 0)
     save(tangled, tmp_path / "zh.parquet")
     tiktoken.save(small, tmp_path / "base.tiktoken")
