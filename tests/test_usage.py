@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tokkit import origin
+from tokkit import origin, reference
 from tokkit.cli.app import main
 from tokkit.counts import combine, count_texts, save, slice_weights
 from tokkit.curves import curve
@@ -19,13 +20,23 @@ from tokkit.laws import check
 from tokkit.recipe import parse
 from tokkit.recipe_build import build, prepare
 from tokkit.recipe_sources import sources_of_usage
-from tokkit.usage import _promised, select_by_usage
+from tokkit.usage import _promised, first_foreign, select_by_usage
 from tokkit.vocabulary import Vocabulary
 
 PATTERN = r"\S+|\s+"
 LETTERS = tuple(bytes([byte]) for byte in range(256))
 ENGLISH = "The merge of two tokens is a token; where their ranks are lowest, they merge first. " * 3
 RUSSIAN = "Слияние двух токенов есть токен; где их ранги ниже, там они и сливаются первыми. " * 3
+
+
+PROSE = Path(__file__).parents[1] / "docs" / "formats.md"
+
+
+@pytest.fixture(scope="module")
+def prose():
+    """English with words of its field, and some Russian: 1,500 tokens of cl100k_base take one another's parts away."""
+    text = count_texts([PROSE.read_text("utf-8")], language="en")
+    return combine([text, count_texts([RUSSIAN], language="ru")])
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +151,92 @@ def test_verify_notices_a_selection_whose_rank_file_was_edited(cl100k, table):
         origin.base_of(swapped)
 
 
+# Another order
+
+
+def n_tokens(chosen) -> int:
+    return sum(gain.tokens for gain in chosen.gains)
+
+
+def test_reordering_takes_fewer_tokens_of_the_same_ones(cl100k, prose):
+    plain, reordered = (select_by_usage(cl100k, 1500, prose, reorder=reorder) for reorder in (False, True))
+    before, after = plain.selection.vocabulary, reordered.selection.vocabulary
+    assert after.tokens != before.tokens
+    assert sorted(after.tokens) == sorted(before.tokens)
+    assert after.tokens[:256] == cl100k.tokens[:256]
+    assert n_tokens(reordered) < n_tokens(plain)
+    assert (reordered.selection.last_rank, reordered.selection.dropped) == (
+        plain.selection.last_rank,
+        plain.selection.dropped,
+    )
+    steps = [vocabulary.provenance[-1] for vocabulary in (before, after)]
+    assert steps[1] == {**steps[0], "reorder": True, "sha256": steps[1]["sha256"]}
+    assert [finding for finding in check(after, origin.base_of(after)) if finding.holds is not True] == []
+
+
+def test_the_order_is_that_of_the_reference(cl100k):
+    text = count_texts([PROSE.read_text("utf-8")[:9000]], language="en")
+    prose = combine([text, count_texts([RUSSIAN], language="ru")])
+    weights = slice_weights(prose.slices, {"en-*": 1, "ru-*": 3})
+    plain, reordered = (
+        select_by_usage(cl100k, 500, prose, weights=weights, reorder=reorder).selection.vocabulary
+        for reorder in (False, True)
+    )
+    factors = plain.provenance[-1]["factors"]
+    weighed: dict[bytes, int] = {}
+    for row in range(len(prose)):
+        pretoken, part = prose.pretoken(row), prose.slices[prose.slice_ids[row]]
+        weighed[pretoken] = weighed.get(pretoken, 0) + int(prose.counts[row]) * factors[part.name]
+    expected = reference.reorder(weighed, list(plain.tokens[:256]), list(plain.tokens[256:]))
+    assert expected != list(plain.tokens[256:])
+    for place, (ours, theirs) in enumerate(zip(reordered.tokens[256:], expected, strict=True)):
+        assert ours == theirs, f"id {256 + place} is {ours!r} by tokkit, {theirs!r} by the reference"
+
+
+def test_a_protected_prefix_stays_where_it_is(cl100k, prose):
+    chosen = select_by_usage(cl100k, 1500, prose, protect_prefix=900, reorder=True).selection.vocabulary
+    assert chosen.tokens[:900] == cl100k.tokens[:900]
+    ranks = [cl100k.ranks[token] for token in chosen.tokens]
+    assert ranks != sorted(ranks)
+    assert [finding for finding in check(chosen, origin.base_of(chosen)) if finding.holds is not True] == []
+    edited = replace(
+        chosen, tokens=(*chosen.tokens[:898], chosen.tokens[899], chosen.tokens[898], *chosen.tokens[900:])
+    )
+    with pytest.raises(MismatchError, match="id 899 is no token of cl100k_base that a reordering moves there"):
+        origin.base_of(edited)
+    sidecar = ({**chosen.provenance[-1], "protect_prefix": "900"},)
+    with pytest.raises(FormatError, match="a select step whose protect_prefix is '900'"):
+        origin.base_of(replace(chosen, provenance=(*chosen.provenance[:-1], *sidecar)))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "at"),
+    [
+        ((b"a", b"b", b"ba", b"ab"), None),
+        ((b"a", b"b", b"ba"), 3),
+        ((b"a", b"b", b"ba", b"ba"), 3),
+        ((b"a", b"b", b"ba", b"c"), 3),
+        ((b"b", b"a", b"ba", b"ab"), 1),
+        ((b"a", b"ba", b"b", b"ab"), 2),
+    ],
+)
+def test_what_is_no_selection_in_another_order_is_found(tokens, at):
+    base = Vocabulary("tiny", "", (b"a", b"b", b"ab", b"ba"))
+    assert first_foreign(Vocabulary("x", "", tokens), base, 4, protected=0) == at
+
+
+def test_the_verb_reorders_as_the_function_does_and_verify_holds(cl100k, prose, tmp_path, capsys):
+    save(prose, tmp_path / "counts.parquet")
+    output = tmp_path / "chosen.tiktoken"
+    words = ["select", "cl100k_base", "--size", "1500", "--by", "usage", "--on", str(tmp_path / "counts.parquet")]
+    assert main([*words, "--reorder", "-o", str(output)]) == 0
+    told = capsys.readouterr().err
+    chosen = select_by_usage(cl100k, 1500, prose, reorder=True)
+    assert tiktoken.load(output).tokens == chosen.selection.vocabulary.tokens
+    assert f"{sum(gain.bytes for gain in chosen.gains) / n_tokens(chosen):.3f}" in told
+    assert main(["verify", str(output), "-q"]) == 0
+
+
 def test_the_verb_writes_a_lawful_vocabulary_and_tells_what_each_slice_gains(table, tmp_path, capsys):
     save(table, tmp_path / "counts.parquet")
     output = tmp_path / "chosen.tiktoken"
@@ -171,6 +268,7 @@ def test_the_verb_selects_by_a_corpus_as_by_its_counts(tmp_path, capsys):
         (["--by", "usage"], "--by usage needs counts"),
         (["--by", "usage", "--on", "x", "--only", "ascii"], "together with a filter"),
         (["--on", "x"], "add --by usage"),
+        (["--reorder"], "add --by usage"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(words, message, tmp_path, capsys):
@@ -207,6 +305,10 @@ def test_a_recipe_selects_by_usage_as_the_verb_does_and_keeps_where_from(cl100k,
     selected = next(step for step in first.vocabulary.provenance if step["step"] == "select")
     assert selected["factors"] == chosen.vocabulary.provenance[-1]["factors"]
     assert [(each.role, each.name) for each in first.inputs if each.role == "select"] == [("select", "counts.parquet")]
+    again = parse(RECIPE.replace("rank_share = 0.1", "rank_share = 0.1\nreorder = true").encode(), "needed.toml")
+    reordered = select_by_usage(cl100k, 600, table, weights=weights, rank_share=0.1, reorder=True).selection
+    assert build(again, tmp_path).vocabulary.tokens[:600] == reordered.vocabulary.tokens
+    assert prepare(again, tmp_path) == planned
     keys = [source.key for source in sources_of_usage(recipe.base, tmp_path)]
     save(combine([table, table]), tmp_path / "counts.parquet")
     assert [source.key for source in sources_of_usage(recipe.base, tmp_path)] != keys
@@ -218,6 +320,7 @@ def test_a_recipe_selects_by_usage_as_the_verb_does_and_keeps_where_from(cl100k,
         ('by = "usage"', "has no counts"),
         ('by = "usage"\non = "x"\nonly = "ascii"', "together with base.only"),
         ('on = "x"', "base.on is for a base by usage"),
+        ("reorder = true", "base.reorder is for a base by usage"),
         ('by = "need"', "base.by: invalid enum value 'need'"),
         ('by = "usage"\non = "x"\nweights = { en = -1 }', "expected `float` >= 0"),
     ],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tokkit.bases import BASES, load_base
 from tokkit.errors import FormatError, MismatchError
 from tokkit.select import select
-from tokkit.usage import is_selection
+from tokkit.usage import first_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabulary | None:
     """Return the vocabulary whose ranks should come first in `vocabulary`, with the selections of the provenance made anew.
 
-    A selection by usage needs the counts to be made anew; it is checked instead to be tokens of its base in the order of ranks.
+    A selection by usage needs the counts to be made anew; it is checked instead to be tokens of its base in the order of ranks,
+    or, where it was reordered, in any that leaves the protected ones where they were.
 
     Args:
         vocabulary: the vocabulary whose provenance is read.
@@ -32,7 +33,7 @@ def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabul
     Raises:
         BaseNotFoundError: the base is known, but no place has it.
         FormatError: a step of the provenance lacks what it needs.
-        MismatchError: a selection by usage that is not tokens of its base in the order of ranks.
+        MismatchError: a selection by usage that is not tokens of its base in such an order.
         TokkitError: as `tokkit.select.select`.
 
     Example:
@@ -47,7 +48,8 @@ def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabul
         if step.get("step") == "select" and _field(step, "base").get("sha256") == found.sha256:
             size = _field(step, "size")
             if step.get("by") == "usage":
-                found = _selected_by_usage(vocabulary, found, size)
+                protected = _field({"protect_prefix": 0, **step}, "protect_prefix") if step.get("reorder") else None
+                found = _selected_by_usage(vocabulary, found, size, protected)
                 continue
             found = select(
                 found,
@@ -60,15 +62,14 @@ def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabul
     return found
 
 
-def _selected_by_usage(vocabulary: Vocabulary, base: Vocabulary, size: int) -> Vocabulary:
+def _selected_by_usage(vocabulary: Vocabulary, base: Vocabulary, size: int, protected: int | None) -> Vocabulary:
     """Return the first tokens of a vocabulary as what was selected from a base, once that is checked."""
-    if not is_selection(vocabulary, base, size):
-        ranks = [base.ranks.get(token, -1) for token in vocabulary.tokens[:size]]
-        before = [-1, *ranks]
-        at = next((i for i, rank in enumerate(ranks) if rank < 0 or rank <= before[i]), len(ranks))
-        culprit = repr(vocabulary.tokens[at]) if at < len(ranks) else f"nothing, where {size:,} tokens were selected"
+    at = first_foreign(vocabulary, base, size, protected)
+    if at is not None:
+        culprit = repr(vocabulary.tokens[at]) if at < size else f"nothing, where {size:,} tokens were selected"
+        where = "in the order of its ranks" if protected is None else "that a reordering moves there"
         raise MismatchError(
-            f"{vocabulary.name}: id {at} is no token of {base.name} in the order of its ranks: {culprit}",
+            f"{vocabulary.name}: id {at} is no token of {base.name} {where}: {culprit}",
             "the rank file was edited after the selection: select again, or name its --base",
         )
     return replace(base, tokens=vocabulary.tokens[:size], special_tokens={}, segments=())
@@ -83,7 +84,7 @@ def _known_base(provenance: tuple[Mapping[str, Any], ...]) -> Vocabulary | None:
 
 
 def _field(step: Mapping[str, Any], name: str) -> Any:
-    kind = {"base": dict, "size": int}[name]
+    kind = {"base": dict, "size": int, "protect_prefix": int}[name]
     if not isinstance(step.get(name), kind):
         raise FormatError(
             f"the provenance has a select step whose {name} is {step.get(name)!r}",

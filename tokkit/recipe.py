@@ -53,6 +53,7 @@ class BaseSection(Section, frozen=True, kw_only=True):
     protect_prefix: NotNegative = 0
     min_uses: NotNegative = 2
     rank_share: Share = 0.0
+    reorder: bool = False
 
 
 class MergeSection(Section, frozen=True, kw_only=True):
@@ -321,7 +322,7 @@ def _check(recipe: Recipe, source: str) -> None:
 def _check_base(base: BaseSection, source: str) -> None:
     """Refuse a base by usage without counts or with a filter, and what says how to count uses of one by rank."""
     if base.by == "rank":
-        given = [key for key in ("on", "weights", "protect_prefix", "rank_share") if getattr(base, key)]
+        given = [key for key in ("on", "weights", "protect_prefix", "rank_share", "reorder") if getattr(base, key)]
         if given:
             raise FormatError(f"{source}: base.{given[0]} is for a base by usage, and not by rank", 'add by = "usage"')
         return

@@ -40,10 +40,11 @@ from tokkit.usage import select_by_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from tokkit.learn import LearnedTokens
     from tokkit.measure import Report
-    from tokkit.recipe import LearnSection, Recipe
+    from tokkit.recipe import BaseSection, LearnSection, Recipe
     from tokkit.recipe_plan import Plan
     from tokkit.recipe_run import Progress
     from tokkit.recipe_sources import Source
@@ -98,7 +99,9 @@ def prepare(recipe: Recipe, folder: str | Path) -> Plan:
     """
     folder = Path(folder)
     weights, _ = weights_of(recipe.base, "select", folder)
-    selection = _select(recipe, _base(recipe, folder), sources_of_usage(recipe.base, folder), weights)
+    # Another order costs more than all else here, and changes no size but how many bridges merged tokens need.
+    section = recipe.base if recipe.merge else msgspec.structs.replace(recipe.base, reorder=False)
+    selection = _select(section, _base(recipe, folder), sources_of_usage(recipe.base, folder), weights, _no_progress)
     sources = [source_of_merge(section, folder)[1] for section in recipe.merge]
     merged = merge(selection.vocabulary, sources).vocabulary if sources else selection.vocabulary
     return plan(recipe, selection, merged)
@@ -131,7 +134,7 @@ def build(
         Path(folder),
         jobs,
         Cache(None if cache is None else Path(cache)),
-        progress or (lambda _what, _unit: nullcontext()),
+        progress or _no_progress,
         on_step or (lambda _step: None),
     )
     base = _base(recipe, run.folder)
@@ -145,7 +148,7 @@ def build(
     selection, cached = run.cache.run(
         "select",
         parts | ({"uses": [source.key for source in uses]} if uses else {}),
-        lambda: _select(recipe, base, uses, weights),
+        lambda: _select(recipe.base, base, uses, weights, run.progress),
         pack_selection,
         unpack_selection,
     )
@@ -194,19 +197,28 @@ def _base(recipe: Recipe, folder: Path) -> Vocabulary:
     return load_base(folder / name if name.endswith(".tiktoken") else name, recipe.base.pattern)
 
 
-def _select(recipe: Recipe, base: Vocabulary, uses: Sequence[Source], weights: Mapping[str, float]) -> Selection:
-    section = recipe.base
+def _no_progress(_what: str, _unit: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def _select(
+    section: BaseSection, base: Vocabulary, uses: Sequence[Source], weights: Mapping[str, float], progress: Progress
+) -> Selection:
     if section.by == "usage":
         table = combine([source.table(base.pattern) for source in uses])
-        return select_by_usage(
-            base,
-            section.size,
-            table,
-            weights=slice_weights(table.slices, weights) if weights else None,
-            protect_prefix=section.protect_prefix,
-            min_uses=section.min_uses,
-            rank_share=section.rank_share,
-        ).selection
+        with progress("indexing base", "bytes") as index, progress("reordering base", "crossings") as advance:
+            return select_by_usage(
+                base,
+                section.size,
+                table,
+                weights=slice_weights(table.slices, weights) if weights else None,
+                protect_prefix=section.protect_prefix,
+                min_uses=section.min_uses,
+                rank_share=section.rank_share,
+                reorder=section.reorder,
+                indexing=index,
+                progress=advance,
+            ).selection
     return select(
         base,
         section.size,

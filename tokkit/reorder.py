@@ -1,10 +1,10 @@
-r"""Put learned tokens into an order in which merging comes nearer to the fewest tokens.
+r"""Put tokens into an order in which merging comes nearer to the fewest tokens: learned ones, or those selected by usage.
 
 Merging takes the token of the lowest rank first, and continued BPE ranks tokens as it found them: by how often their pair stood
 when its turn came. Where two tokens share a part, the lower one wins, and what is left of the other may fall into pieces. So the
 text is divided twice, by merging and into the fewest tokens; where the two divisions cross, the token of merging moves right
 behind the other, or that one right before it, if the text then takes fewer tokens. Which tokens there are does not change, nor
-any rank of the base, and every token is still made of two lower ones.
+any rank of what they stand on, and every token is still made of two lower ones.
 
 How far from the fewest tokens BPE is, and what it costs, was asked by Bostrom and Durrett (2020, arXiv 2004.03720) and Zouhar et
 al. (2023, arXiv 2306.16837); they change the encoder or the tokens, and here the encoder stays that of every runtime.
@@ -82,14 +82,8 @@ def reorder(
             f"the tokens were learned on a base with sha256 {learned.base_sha256}; that of {base.name} is {base.sha256}",
             "reorder learned tokens on the very base that they were learned on",
         )
-    require_pattern(base, table)
     weights = table.counts if weigh_by == "count" else table.documents
-    order = _Order.of(learned.tokens, base, table, weights, indexing)
-    for _ in range(ROUNDS):
-        for done, total, token in order.move_across():
-            if progress:
-                progress(done, total, b"" if token is None else learned.tokens[token])
-    places = np.argsort(order.keys).tolist()
+    places = better_order(learned.tokens, base, table, weights, indexing=indexing, progress=progress)
     return replace(
         learned,
         tokens=tuple(learned.tokens[place] for place in places),
@@ -97,6 +91,46 @@ def reorder(
         pretokens=tuple(learned.pretokens[place] for place in places),
         options={**learned.options, "reorder": True},
     )
+
+
+def better_order(
+    tokens: tuple[bytes, ...],
+    base: Vocabulary,
+    table: CountsTable,
+    weights: NDArray[np.int64],
+    *,
+    indexing: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, bytes], None] | None = None,
+) -> list[int]:
+    r"""Return the places of tokens, the first to merge first, in an order in which merging takes fewer of them.
+
+    Args:
+        tokens: tokens that rank behind the base's in this order, each made by merging of two lower ones.
+        base: what they stand on; its ranks stay.
+        table: the pretokens.
+        weights: int64[len(table)], how much each counts.
+        indexing: as in `reorder`.
+        progress: as in `reorder`.
+
+    Raises:
+        MismatchError: the table was cut by another pattern than the base's.
+
+    Example:
+        >>> from tokkit.counts import count_texts
+        >>> from tokkit.vocabulary import Vocabulary
+        >>> base = Vocabulary("bytes", r"\S+|\s+", tuple(bytes([byte]) for byte in range(256)))
+        >>> table = count_texts(["abcd abcd", "bc"], base.pattern)
+        >>> better_order((b"bc", b"ab", b"cd"), base, table, table.counts)
+        [1, 0, 2]
+    """
+    require_pattern(base, table)
+    order = _Order.of(tokens, base, table, weights, indexing)
+    for _ in range(ROUNDS):
+        for done, total, token in order.move_across():
+            if progress:
+                progress(done, total, b"" if token is None else tokens[token])
+    places: list[int] = np.argsort(order.keys).tolist()
+    return places
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ Counts of a sample say little about rare tokens, and nothing about slices that i
 `min_uses` are taken for equally useless and go by rank, the highest first, as in a prefix; `protect_prefix` keeps the first
 ranks whatever their uses; and `rank_share` adds to the uses what the ranks alone promise. The base was learned from far more
 text than a sample has, and how common a token was there falls about as 1 / rank (Zipf's law; `_FLAT_RANKS` for the first ones).
+
+What was selected can be put into another order (`reorder`), in which merging comes nearer to the fewest tokens of the text:
+`tokkit.reorder`. The tokens are the same, text is then cut otherwise than the base cuts it, and a protected prefix stays.
 """
 
 from __future__ import annotations
@@ -29,11 +32,12 @@ from tokkit import TOOL
 from tokkit.curves import curve, final_uses, is_closed, require_pattern
 from tokkit.encode import merge_parts
 from tokkit.errors import InputError, LawError, SizeError
+from tokkit.reorder import better_order
 from tokkit.select import Selection
 from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary, rank_lines, require_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,7 +84,10 @@ def select_by_usage(
     protect_prefix: int = 0,
     min_uses: int = 2,
     rank_share: float = 0.0,
+    reorder: bool = False,
     name: str | None = None,
+    indexing: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, bytes], None] | None = None,
 ) -> UsageSelection:
     r"""Select the tokens of a base that counts need most, closed under merging.
 
@@ -94,7 +101,10 @@ def select_by_usage(
         protect_prefix: the ranks below this one stay, whatever their uses.
         min_uses: tokens used less often (weighed) are taken for equally useless.
         rank_share: uses that the ranks promise, as a share of those that were counted: 0.1 adds a tenth.
+        reorder: put the tokens behind the single bytes and the protected prefix into an order in which merging takes fewer.
         name: the new vocabulary's name; the base's name, `usage` and the number of tokens when omitted.
+        indexing: as in `tokkit.reorder.reorder`.
+        progress: the same.
 
     Raises:
         SizeError: fewer tokens than the single bytes and the protected prefix, or more than the base has.
@@ -114,7 +124,10 @@ def select_by_usage(
     usage = order_by_usage(
         base, size, table, weights=weights, protect_prefix=protect_prefix, min_uses=min_uses, rank_share=rank_share
     )
-    selection = usage.selection(size, name)
+    ranks = usage.ranks(size)
+    if reorder:
+        ranks = _reordered(base, ranks, protect_prefix, table, weights, indexing, progress)
+    selection = _selection(base, size, ranks, {**usage.options, **({"reorder": True} if reorder else {})}, name)
     return UsageSelection(selection, _gains(base, selection.vocabulary, table))
 
 
@@ -134,15 +147,16 @@ class Usage:
     costs: NDArray[np.int64]
     options: Mapping[str, Any]
 
-    def selection(self, size: int, name: str | None = None) -> Selection:
-        """Return the selection of `size` tokens."""
+    def ranks(self, size: int) -> list[int]:
+        """Return the ranks of the `size` tokens that stay, ascending."""
         kept = np.array([len(token) > 0 for token in self.base.tokens])
         kept[self.taken[: int(kept.sum()) - size]] = False
-        return _selection(self.base, size, kept, self.options, name)
+        ranks: list[int] = np.flatnonzero(kept).tolist()
+        return ranks
 
     def vocabulary(self, size: int) -> Vocabulary:
         """Return the vocabulary of `size` tokens."""
-        return self.selection(size).vocabulary
+        return _selection(self.base, size, self.ranks(size), self.options, None).vocabulary
 
 
 def order_by_usage(
@@ -184,16 +198,46 @@ def order_by_usage(
     return Usage(base, taken, costs, {option: value for option, value in options.items() if value})
 
 
-def is_selection(vocabulary: Vocabulary, base: Vocabulary, kept: int) -> bool:
-    """Tell whether the first `kept` tokens of a vocabulary are tokens of a base, in the order of its ranks.
+def first_foreign(vocabulary: Vocabulary, base: Vocabulary, size: int, protected: int | None = None) -> int | None:
+    """Return the first id whose token was not selected from a base: another token, one for the second time, one out of order.
+
+    Args:
+        vocabulary: the vocabulary whose first `size` tokens are looked at.
+        base: what they were selected from.
+        size: how many there should be.
+        protected: None where all stand in the order of ranks; after a reordering, the ranks below this one do, up to the last
+            single byte at least, and those of all others are above them.
+
+    Returns:
+        None where all is as it should be, the vocabulary's length where it is too short.
 
     Example:
         >>> base = Vocabulary("tiny", "", (b"a", b"b", b"ab", b"ba"))
-        >>> [is_selection(Vocabulary("x", "", tokens), base, 2) for tokens in ((b"a", b"ba"), (b"ab", b"b"), (b"a", b"c"))]
-        [True, False, False]
+        >>> for tokens in ((b"a", b"b", b"ba"), (b"a", b"b", b"ba", b"ab"), (b"a", b"ab", b"b"), (b"a", b"b", b"c")):
+        ...     made = Vocabulary("x", "", tokens)
+        ...     print(first_foreign(made, base, len(tokens)), first_foreign(made, base, len(tokens), protected=0))
+        None None
+        3 None
+        2 2
+        2 2
     """
-    ranks = [base.ranks.get(token, -1) for token in vocabulary.tokens[:kept]]
-    return len(ranks) == kept and all(rank >= 0 for rank in ranks) and ranks == sorted(set(ranks))
+    ranks = [base.ranks.get(token, -1) for token in vocabulary.tokens[:size]]
+    n_ordered = len(ranks) if protected is None else _n_fixed(base, sorted(ranks), protected)
+    last = -1
+    seen = set()
+    for id_, rank in enumerate(ranks):
+        if rank < 0 or rank in seen or rank <= last:
+            return id_
+        seen.add(rank)
+        last = rank if id_ < n_ordered else last
+    return None if len(ranks) == size else len(ranks)
+
+
+def _n_fixed(base: Vocabulary, ranks: Sequence[int], protect_prefix: int) -> int:
+    """Return how many of ascending ranks no reordering moves: the protected ones, and all up to the last single byte."""
+    return 1 + max(
+        (i for i, rank in enumerate(ranks) if rank < protect_prefix or len(base.tokens[rank]) == 1), default=-1
+    )
 
 
 def _check(base: Vocabulary, size: int, table: CountsTable, protect_prefix: int, min_uses: int) -> None:
@@ -275,10 +319,27 @@ def _take_leaves(
     return np.array(taken, np.int64), np.array([cost[rank] for rank in taken], np.int64)
 
 
+def _reordered(
+    base: Vocabulary,
+    ranks: list[int],
+    protect_prefix: int,
+    table: CountsTable,
+    weights: Mapping[tuple[str, str], float] | None,
+    indexing: Callable[[int, int], None] | None,
+    progress: Callable[[int, int, bytes], None] | None,
+) -> list[int]:
+    """Return ranks in an order in which merging takes fewer tokens; the first ones stay, as far as `_n_fixed` says."""
+    tokens = tuple(base.tokens[rank] for rank in ranks)
+    n_fixed = _n_fixed(base, ranks, protect_prefix)
+    fixed = replace(base, tokens=tokens[:n_fixed], special_tokens={}, segments=())
+    weighed = table.counts * np.array(_factors(table.slices, weights), np.int64)[table.slice_ids]
+    places = better_order(tokens[n_fixed:], fixed, table, weighed, indexing=indexing, progress=progress)
+    return ranks[:n_fixed] + [ranks[n_fixed + place] for place in places]
+
+
 def _selection(
-    base: Vocabulary, size: int, kept: NDArray[np.bool_], options: Mapping[str, Any], name: str | None
+    base: Vocabulary, size: int, ranks: Sequence[int], options: Mapping[str, Any], name: str | None
 ) -> Selection:
-    ranks = np.flatnonzero(kept).tolist()
     tokens = tuple(base.tokens[rank] for rank in ranks)
     step = {
         "step": "select",
@@ -288,7 +349,7 @@ def _selection(
         "by": "usage",
         **options,
         "kept": len(tokens),
-        "last_rank": ranks[-1],
+        "last_rank": max(ranks),
         "sha256": hashlib.sha256(rank_lines(tokens)).hexdigest(),
     }
     vocabulary = replace(
@@ -299,8 +360,9 @@ def _selection(
         segments=(Segment("prefix", 0, len(tokens)),),
         provenance=(*base.provenance, step),
     )
-    dropped = Counter("usage" if token else "hole" for token, stays in zip(base.tokens, kept, strict=True) if not stays)
-    return Selection(vocabulary, len(tokens), dict(dropped), 0, ranks[-1])
+    kept = set(ranks)
+    dropped = Counter("usage" if token else "hole" for rank, token in enumerate(base.tokens) if rank not in kept)
+    return Selection(vocabulary, len(tokens), dict(dropped), 0, max(ranks))
 
 
 def _gains(base: Vocabulary, chosen: Vocabulary, table: CountsTable) -> tuple[SliceGain, ...]:

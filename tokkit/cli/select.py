@@ -36,6 +36,7 @@ def run(
     rank_share: Annotated[
         float, typer.Option("--rank-share", metavar="S", min=0, help="Uses that ranks promise, as a share of all.")
     ] = 0.0,
+    reorder: options.Reorder = False,
     name: options.Name = None,
     pattern: options.Pattern = None,
     quiet: options.Quiet = False,
@@ -48,7 +49,9 @@ def run(
     goes too. --by usage keeps instead the --size tokens that the text of --on
     needs most, and tells what each slice gains or loses against the prefix;
     --protect-prefix guards text that --on lacks, and --rank-share 0.1 rare tokens
-    that its sample cannot tell. Costs a few seconds.
+    that its sample cannot tell. With --reorder they then rank so that merging
+    comes nearer to the fewest tokens. Costs a few seconds, --reorder half a minute
+    on 170 MB.
 
     Example:
       tokkit select cl100k_base --size 60004 -o base.tiktoken
@@ -64,11 +67,25 @@ def run(
             raise InputError(
                 "--by usage together with a filter", "select with the filter first, then --by usage from what it wrote"
             )
-        _by_usage(base, size, output, on, weights, protect_prefix, min_uses, rank_share, name, pattern, quiet, as_json)
+        _by_usage(
+            base,
+            size,
+            output,
+            on,
+            weights,
+            protect_prefix,
+            min_uses,
+            rank_share,
+            reorder,
+            name,
+            pattern,
+            quiet,
+            as_json,
+        )
         return
-    if on or weights or protect_prefix or rank_share:
+    if on or weights or protect_prefix or rank_share or reorder:
         raise InputError(
-            "--on, --weights, --protect-prefix and --rank-share say how to select by usage", "add --by usage"
+            "--on, --weights, --protect-prefix, --rank-share and --reorder say how to select by usage", "add --by usage"
         )
     selection = select(
         inputs.vocabulary(base, pattern),
@@ -93,6 +110,7 @@ def _by_usage(
     protect_prefix: int,
     min_uses: int,
     rank_share: float,
+    reorder: bool,
     name: str | None,
     pattern: str | None,
     quiet: bool,
@@ -102,6 +120,7 @@ def _by_usage(
     from tokkit.counts import slice_weights
     from tokkit.formats.tiktoken import save
     from tokkit.render import usage as rendering
+    from tokkit.render.progress import progress
     from tokkit.usage import select_by_usage
 
     if not on:
@@ -111,16 +130,20 @@ def _by_usage(
     shares = inputs.weights(weights)
     start = inputs.vocabulary(base, pattern)
     table = inputs.counted(on, Labels(), pattern=start.pattern, jobs=0, quiet=quiet).table
-    chosen = select_by_usage(
-        start,
-        size,
-        table,
-        weights=slice_weights(table.slices, shares) if shares else None,
-        protect_prefix=protect_prefix,
-        min_uses=min_uses,
-        rank_share=rank_share,
-        name=name or output.stem,
-    )
+    with progress("indexing", quiet=quiet) as indexing, progress("reordering", "crossings", quiet=quiet) as advance:
+        chosen = select_by_usage(
+            start,
+            size,
+            table,
+            weights=slice_weights(table.slices, shares) if shares else None,
+            protect_prefix=protect_prefix,
+            min_uses=min_uses,
+            rank_share=rank_share,
+            reorder=reorder,
+            name=name or output.stem,
+            indexing=indexing,
+            progress=advance,
+        )
     with outputs.writing(output):
         save(chosen.selection.vocabulary, output)
     rendering.tell(chosen, as_json=as_json, quiet=quiet)
