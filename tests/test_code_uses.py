@@ -67,13 +67,13 @@ def test_code_is_counted_and_what_nobody_wrote_is_not(tmp_path: Path, capsys: py
     package(tmp_path / "packages" / "golang-example_1.0.orig.tar.xz", files)
     package(
         tmp_path / "packages" / "rust-example_1.0.orig.tar.xz",
-        {"src/lib.rs": b"let mut rare = 1;\n" * 24 + b"let mut x = 1;\n"},
+        {"src/lib.rs": b"let mut rare = 1;\n" * 24 + b"let mut x = 1;\n" * 9},
     )
     held = tmp_path / "held.txt"
     held.write_bytes(b"package held\n" + SHARED)
     table = counted(tmp_path, "--without", str(held))
     found = rows(table)
-    often = {b"let": 25, b" mut": 25, b" rare": 24, b" =": 25, b" ": 25, b"1": 25, b";\n": 25}
+    often = {b"let": 33, b" mut": 33, b" rare": 24, b" =": 33, b" ": 33, b"1": 33, b";\n": 33}
     assert found["packages-rust"] == often  # and no ` x`
     copy_or_main = set(found["packages-go"]) - {b"}\n"}
     assert copy_or_main in (
@@ -92,8 +92,17 @@ def test_code_is_counted_and_what_nobody_wrote_is_not(tmp_path: Path, capsys: py
 def test_of_a_package_no_more_than_its_share_is_counted(tmp_path: Path) -> None:
     (tmp_path / "packages").mkdir()
     file = b"x = 1234\n" * 10_000
-    package(tmp_path / "packages" / "big_1.orig.tar.gz", {f"f{n}.py": file + b"# %d\n" % n for n in range(9)})
-    assert rows(counted(tmp_path))["packages-python"][b"x"] == 4 * 10_000  # 400 kB
+    package(tmp_path / "packages" / "big_1.orig.tar.gz", {f"f{n}.py": file + b"# %d\n" % n for n in range(75)})
+    assert rows(counted(tmp_path))["packages-python"][b"x"] == 71 * 10_000  # 6.4 MB
+
+
+def test_a_package_weighs_as_the_root_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "packages").mkdir()
+    for name, word, lines in (("small", b"def", 400), ("large", b"let", 1_600)):
+        package(tmp_path / "packages" / f"{name}_1.orig.tar.gz", {"file.py": b"%s x = 12\n" % word * lines})
+    found = rows(counted(tmp_path))["packages-python"]
+    # 4,000 and 16,000 bytes: a third of 20,000 is the small one's, two thirds the other's.
+    assert (found[b"def"], found[b"let"], found[b" x"]) == (667, 1_333, 2_000)
 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
@@ -131,7 +140,7 @@ def test_the_uses_are_those_of_the_text(cl100k: Vocabulary, tmp_path: Path) -> N
     package(tmp_path / "packages" / "one_1.orig.tar.xz", {"usage.py": code})
     uses, text = load(counted(tmp_path)), count_texts([code.decode()], cl100k.pattern)
     found, expected = final_uses(cl100k, uses), final_uses(cl100k, text)
-    assert found.tolist() == (expected * (expected >= 3)).tolist()
+    assert found.tolist() == (expected * (expected >= 10)).tolist()
 
 
 def test_the_table_that_is_kept_is_of_the_packages_that_are_named(cl100k: Vocabulary) -> None:
@@ -142,7 +151,7 @@ def test_the_table_that_is_kept_is_of_the_packages_that_are_named(cl100k: Vocabu
     assert table.provenance["packages"] == sha256_of(packages)
     assert table.provenance["base"] == cl100k.sha256
     assert len({part.key for part in table.slices}) == len(np.unique(table.slice_ids)) == 8
-    assert int(table.counts.min()) == table.provenance["least"] == 3
+    assert int(table.counts.min()) == table.provenance["least"] == 10
     assert all(table.pretoken(row) in cl100k.ranks for row in range(0, len(table), 97))
     for weights in ("tokkit-92k.base.toml", "tokkit-ladder.base.toml"):
         shares = load_weights(FOLDER / weights)

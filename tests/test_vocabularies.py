@@ -26,11 +26,11 @@ from tokkit.vocabulary import Vocabulary
 FOLDER = Path(__file__).parents[1] / "vocab"
 SIZES = {  # tokens of each segment
     "internlm2-report": {"prefix": 60_004, "learned:zh": 32_397, "spare": 271},
-    "tokkit-92k": {"prefix": 61_000, "learned:zh": 31_397, "spare": 147},
-    "tokkit-92k-han": {"prefix": 61_000, "learned:zh": 31_397, "spare": 147},
+    "tokkit-92k": {"prefix": 61_500, "learned:zh": 30_897, "spare": 147},
+    "tokkit-92k-han": {"prefix": 61_500, "learned:zh": 30_897, "spare": 147},
     "tokkit-64k": {"prefix": 40_000, "learned:zh": 25_408, "spare": 128},
-    "tokkit-128k": {"prefix": 65_408, "bridge": 35, "learned:cl100k": 37_782, "learned:zh": 27_719, "spare": 128},
-    "tokkit-160k": {"prefix": 130_944, "bridge": 55, "learned:cl100k": 11_940, "learned:zh": 20_773, "spare": 128},
+    "tokkit-128k": {"prefix": 65_408, "bridge": 179, "learned:cl100k": 37_784, "learned:zh": 27_573, "spare": 128},
+    "tokkit-160k": {"prefix": 130_944, "bridge": 156, "learned:cl100k": 11_936, "learned:zh": 20_676, "spare": 128},
     "tokkit-multilingual-128k": {"prefix": 85_000, "learned:multi": 46_000, "spare": 72},
 }
 LADDER = ("tokkit-64k", "tokkit-128k", "tokkit-160k")

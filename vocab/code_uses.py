@@ -3,42 +3,44 @@
     python vocab/code_uses.py PACKAGES build/code-uses.parquet --without HELDOUT/*.jsonl.zst
 
 PACKAGES is a folder with the files that `code-uses.packages.txt` names: sources (`apt-get source --download-only`) and
-binaries (`apt-get download`). Of each package at most 400 kB a language are counted, files in the order of the hash of their
+binaries (`apt-get download`). Of each package at most 6.4 MB a language are counted, files in the order of the hash of their
 path; what is vendored, generated, minified or no UTF-8 is left out, and so is a file that has 100 bytes from the start of a line
-in common with a text of `--without`, and the second of two files that differ in white space alone.
+in common with a text of `--without`, and the second of two files that differ in white space alone. In its language a package
+weighs as the root of its bytes, so that the largest do not speak for all.
 
-The table's pretokens are the tokens themselves, with how often encoding comes to them, three times or more. A token's bytes are
-encoded as that token, so that `tokkit select --by usage` finds the very uses of the text, in a tenth of the room.
+The table's pretokens are the tokens themselves, with how often encoding comes to them, weighed, ten times or more. A token's
+bytes are encoded as that token, so that `tokkit select --by usage` finds the very uses of the text, in a tenth of the room.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, field
 from multiprocessing import Pool
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tokkit import TOOL
 from tokkit.bases import load_base
-from tokkit.corpus import Labels, find, read
-from tokkit.counts import count
+from tokkit.corpus import read
+from tokkit.counts import count_texts
 from tokkit.counts_file import save
-from tokkit.counts_table import CountsTable, gathered, parts_of, table_of
+from tokkit.counts_table import CountsTable, Slice, SliceCounts, gathered, table_of
 from tokkit.curves import final_uses
 from tokkit.encode import flatten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from tokkit.vocabulary import Vocabulary
 
@@ -60,10 +62,10 @@ _VENDORED = re.compile(
     re.IGNORECASE,
 )
 _GENERATED = ("DO NOT EDIT", "@generated")
-_MOST_OF_A_PACKAGE = 400_000
+_MOST_OF_A_PACKAGE = 6_400_000
 _FILE_BYTES = range(200, 200_001)
 _WINDOW = 100
-_LEAST = 3  # a fifth of the rows say once or twice
+_LEAST = 10  # a fifth of the rows say less, and choose nothing
 _LEAST_KINDS = 12  # distinct bytes in a window: a rule of dashes or a table of zeros is nobody's
 
 
@@ -78,40 +80,62 @@ def main(words: Sequence[str] | None = None) -> None:
     if not packages:
         parser.error(f"{arguments.packages}: no packages; vocab/code-uses.packages.txt names those that were counted")
     windows = frozenset(_windows(text.text for text in read(arguments.without))) if arguments.without else frozenset()
-    with tempfile.TemporaryDirectory() as folder:
-        _extract(packages, windows, Path(folder))
-        labels = Labels(language="packages", path_pattern="{domain}.jsonl")
-        table = count(find([folder], labels), labels, jobs=0).table
     base = load_base(_BASE)
+    uses = _count(packages, windows, base)
     names = "".join(f"{package.name}\n" for package in packages)
-    uses = of_tokens(table, base, hashlib.sha256(names.encode()).hexdigest())
-    save(uses, arguments.output)
-    print(f"{len(packages):,} packages, {table.n_bytes:,} bytes: {len(uses):,} rows of {len(table):,}", file=sys.stderr)
+    table = table_of_uses(uses, base, hashlib.sha256(names.encode()).hexdigest())
+    save(table, arguments.output)
+    n_bytes = sum(each.bytes for each in uses.values())
+    print(f"{len(packages):,} packages, {n_bytes:,} bytes: {len(table):,} rows", file=sys.stderr)
 
 
-def of_tokens(table: CountsTable, base: Vocabulary, packages: str) -> CountsTable:
-    """Return a table whose pretokens are a base's tokens, counted where encoding comes to them; it knows no documents.
+@dataclass
+class Uses:
+    """How often the code of one language uses each token, packages weighed as the roots of their bytes.
+
+    Attributes:
+        of_tokens: float64[n_ids], the uses of each package over the root of its bytes, added up.
+        roots: the roots of their bytes, added up.
+        documents: files.
+        characters: of all files.
+        bytes: of all files.
+    """
+
+    of_tokens: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    roots: float = 0.0
+    documents: int = 0
+    characters: int = 0
+    bytes: int = 0
+
+    def add(self, texts: Sequence[str], base: Vocabulary) -> None:
+        """Add the files of a package."""
+        table = count_texts(texts, base.pattern)
+        root = table.slices[0].bytes ** 0.5
+        uses = final_uses(base, table)[0] / root
+        self.of_tokens = self.of_tokens + uses if self.of_tokens.size else uses
+        self.roots += root
+        self.documents += len(texts)
+        self.characters += table.slices[0].characters
+        self.bytes += table.slices[0].bytes
+
+
+def table_of_uses(uses: Mapping[str, Uses], base: Vocabulary, packages: str) -> CountsTable:
+    """Return the table whose pretokens are a base's tokens; weighed uses are scaled to the bytes of each language, and rounded.
 
     Args:
-        table: what was counted.
-        base: the vocabulary, with the table's pattern.
+        uses: of each language.
+        base: the vocabulary that was counted with.
         packages: sha256 of the names of the packages, for the provenance.
     """
     ids = sorted((id_ for id_, token in enumerate(base.tokens) if token), key=base.tokens.__getitem__)
     data, starts = flatten([base.tokens[id_] for id_ in ids])
     parts = []
-    for part, row in zip(parts_of(table), final_uses(base, table), strict=True):
-        uses = row[ids]
-        rows = gathered(data, starts, uses, np.zeros_like(uses), np.flatnonzero(uses >= _LEAST))
-        parts.append(replace(part, rows=rows))
-    provenance = {
-        "step": "uses",
-        "base": base.sha256,
-        "least": _LEAST,
-        "packages": packages,
-        "table": dict(table.provenance),
-    }
-    return table_of(parts, table.pattern, provenance)
+    for language, each in sorted(uses.items()):
+        counts = np.rint(each.of_tokens[ids] * (each.bytes / each.roots)).astype(np.int64)
+        rows = gathered(data, starts, counts, np.zeros_like(counts), np.flatnonzero(counts >= _LEAST))
+        parts.append(SliceCounts(Slice("packages", language, each.documents, each.characters, each.bytes), rows))
+    provenance = {"step": "uses", "tool": TOOL, "base": base.sha256, "least": _LEAST, "packages": packages}
+    return table_of(parts, base.pattern, provenance)
 
 
 def _windows(texts: Iterable[bytes]) -> Iterator[bytes]:
@@ -123,20 +147,21 @@ def _windows(texts: Iterable[bytes]) -> Iterator[bytes]:
                 yield window
 
 
-def _extract(packages: list[Path], windows: frozenset[bytes], folder: Path) -> None:
-    """Write a file of JSON lines for each language, a document for each file of code."""
+def _count(packages: list[Path], windows: frozenset[bytes], base: Vocabulary) -> dict[str, Uses]:
+    """Return the uses of each language; files are read by processes, and counted in the order of the packages."""
     seen: set[bytes] = set()
-    out = {language: (folder / f"{language}.jsonl").open("w", encoding="utf-8") for language in _SUFFIXES}
+    uses: dict[str, Uses] = defaultdict(Uses)
     with Pool(initializer=_keep, initargs=(windows,)) as pool:
-        for package, files in zip(packages, pool.imap(_code_of, packages), strict=True):
-            for language, name, text in files:
+        for files in pool.imap(_code_of, packages):
+            texts: dict[str, list[str]] = defaultdict(list)
+            for language, text in files:
                 digest = hashlib.sha1(" ".join(text.split()).encode(), usedforsecurity=False).digest()
                 if digest not in seen:
                     seen.add(digest)
-                    document = {"id": f"{package.name}/{name}", "text": text}
-                    out[language].write(json.dumps(document, ensure_ascii=False) + "\n")
-    for file in out.values():
-        file.close()
+                    texts[language].append(text)
+            for language, found in texts.items():
+                uses[language].add(found, base)
+    return uses
 
 
 _forbidden: frozenset[bytes] = frozenset()
@@ -147,8 +172,8 @@ def _keep(windows: frozenset[bytes]) -> None:
     _forbidden = windows
 
 
-def _code_of(package: Path) -> list[tuple[str, str, str]]:
-    """Return language, path and text of the files of a package that are counted."""
+def _code_of(package: Path) -> list[tuple[str, str]]:
+    """Return language and text of the files of a package that are counted."""
     taken: dict[str, int] = defaultdict(int)
     found = []
     for name, data in sorted(_members(package), key=lambda member: hashlib.sha256(member[0].encode()).digest()):
@@ -156,7 +181,7 @@ def _code_of(package: Path) -> list[tuple[str, str, str]]:
         has_room = taken[language] + len(data) <= _MOST_OF_A_PACKAGE
         if has_room and (text := _written(data)) and not (_forbidden and _forbidden.intersection(_windows([data]))):
             taken[language] += len(data)
-            found.append((language, name, text))
+            found.append((language, text))
     return found
 
 
