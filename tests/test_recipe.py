@@ -355,6 +355,19 @@ def test_a_cached_build_is_the_same_build(recipe, tmp_path):
     assert contents(tmp_path / "cold") == contents(tmp_path / "warm")
 
 
+def test_a_base_of_another_origin_is_another_base_though_its_ranks_are_the_same(tmp_path):
+    """The sidecar of the base is part of what comes out; a build once took the old one's from the cache."""
+    first = build(parse(MINIMAL.encode(), "x.toml"), tmp_path).vocabulary
+    recipe = parse(b'name = "y"\n[base]\nname = "x.tiktoken"\nsize = 1000\n', "y.toml")
+    told = []
+    for origin in ("here", "there"):
+        tiktoken.save(first.with_step({"step": "noted", "origin": origin}), tmp_path / "x.tiktoken")
+        made = build(recipe, tmp_path, cache=tmp_path / "cache")
+        told.append([step["origin"] for step in made.vocabulary.provenance if step["step"] == "noted"])
+        assert made.vocabulary.tokens == first.tokens
+    assert told == [["here"], ["there"]]
+
+
 def test_an_interrupted_release_has_no_manifest_and_is_finished_by_the_next_run(recipe, tmp_path):
     result = built(recipe)
     out = tmp_path / "out"

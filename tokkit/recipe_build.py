@@ -144,7 +144,13 @@ def build(
     weights, weights_inputs = weights_of(recipe.base, "select", run.folder)
     run.read(*weights_inputs)
     options = msgspec.to_builtins(msgspec.structs.replace(recipe.base, on=(), weights=dict(weights)))
-    parts = {"base": base.sha256, "name": base.name, "pattern": base.pattern, "options": options}
+    parts = {
+        "base": base.sha256,
+        "provenance": list(base.provenance),
+        "name": base.name,
+        "pattern": base.pattern,
+        "options": options,
+    }
     selection, cached = run.cache.run(
         "select",
         parts | ({"uses": [source.key for source in uses]} if uses else {}),
