@@ -225,6 +225,11 @@ def test_what_is_no_selection_in_another_order_is_found(tokens, at):
     assert first_foreign(Vocabulary("x", "", tokens), base, 4, protected=0) == at
 
 
+def test_a_foreign_token_is_the_one_that_is_named_though_others_moved():
+    base = Vocabulary("tiny", "", (b"a", b"b", b"ab", b"ba"))
+    assert first_foreign(Vocabulary("x", "", (b"a", b"b", b"ba", b"ab", b"c")), base, 5, protected=0) == 4
+
+
 def test_the_verb_reorders_as_the_function_does_and_verify_holds(cl100k, prose, tmp_path, capsys):
     save(prose, tmp_path / "counts.parquet")
     output = tmp_path / "chosen.tiktoken"

@@ -222,7 +222,7 @@ def first_foreign(vocabulary: Vocabulary, base: Vocabulary, size: int, protected
         2 2
     """
     ranks = [base.ranks.get(token, -1) for token in vocabulary.tokens[:size]]
-    n_ordered = len(ranks) if protected is None else _n_fixed(base, sorted(ranks), protected)
+    n_ordered = len(ranks) if protected is None else _n_fixed(base, sorted({*ranks} - {-1}), protected)
     last = -1
     seen = set()
     for id_, rank in enumerate(ranks):
