@@ -12,7 +12,7 @@ LABELS ?= $(if $(findstring tokkit/data/sample,$(ON)),--path-pattern '{language}
 .DEFAULT_GOAL := help
 # The vocabularies of vocab/ that are learned from a corpus: docs/vocabularies.md.
 VOCABULARIES := tokkit-92k tokkit-92k-han internlm2-report tokkit-64k tokkit-128k tokkit-160k tokkit-multilingual-128k
-LADDER := 78000 90000
+LADDER := 70000 82000
 COUNT := $(TOKKIT) count -q --dedup --path-pattern '{language}-{domain}.jsonl.zst'
 
 .PHONY: help setup vocab vocabularies report test lint format bench clean kernels

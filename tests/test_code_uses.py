@@ -15,6 +15,7 @@ import pytest
 
 from tokkit.counts import count_texts
 from tokkit.counts_file import load
+from tokkit.counts_table import Slice
 from tokkit.curves import final_uses
 from tokkit.files import sha256_of
 from tokkit.mixture import load_weights
@@ -38,7 +39,7 @@ def package(path: Path, files: dict[str, bytes]) -> None:
 
 def counted(folder: Path, *options: str) -> Path:
     table = folder / "uses.parquet"
-    main([str(folder / "packages"), str(table), *options])
+    main([str(folder / "packages"), str(table), str(folder / "words.parquet"), *options])
     return table
 
 
@@ -83,6 +84,7 @@ def test_code_is_counted_and_what_nobody_wrote_is_not(tmp_path: Path, capsys: py
     assert set(found["packages-go"].values()) == {30}
     assert {name for name, words in found.items() if words} == {"packages-go", "packages-rust"}
     assert capsys.readouterr().err.startswith("2 packages, ")
+    assert rows(tmp_path / "words.parquet") == {"packages-words": {}}  # two packages are not forty
     (tmp_path / "again").mkdir()
     shutil.move(table, tmp_path / "again")
     assert counted(tmp_path, "--without", str(held)).read_bytes() == (tmp_path / "again" / table.name).read_bytes()
@@ -105,6 +107,27 @@ def test_a_package_weighs_as_the_root_of_its_bytes(tmp_path: Path) -> None:
     assert (found[b"def"], found[b"let"], found[b" x"]) == (667, 1_333, 2_000)
 
 
+def test_the_words_are_those_of_forty_packages_as_often_as_in_100_mb(tmp_path: Path) -> None:
+    (tmp_path / "packages").mkdir()
+    for number in range(40):
+        word = b"rare" if number else b"once"
+        files = {"file.py": b"def %s = 12\n" % word * (100 + number) + b"#%d\n" % number}
+        if number >= 20:  # twenty in a second language
+            files["main.rs"] = b"mut x = 1;\n" * 100 + b"//%d\n" % number
+        package(tmp_path / "packages" / f"p{number}_1.orig.tar.gz", files)
+    counted(tmp_path)
+    table = load(tmp_path / "words.parquet")
+    found = rows(tmp_path / "words.parquet")["packages-words"]
+    assert set(found) == {b"def", b" =", b" ", b"12", b"\n", b"#"}  # ` rare` stands in 39, all else of Rust in 20
+    python = [len(b"def rare = 12\n" * (100 + number) + b"#%d\n" % number) for number in range(40)]
+    rust = [len(b"mut x = 1;\n" * 100 + b"//%d\n" % number) for number in range(20, 40)]
+    share = sum(python) ** 0.25 / (sum(python) ** 0.25 + sum(rust) ** 0.25)
+    uses = sum((100 + number) / size**0.5 for number, size in enumerate(python)) / sum(size**0.5 for size in python)
+    assert found[b"def"] == round(100_000_000 * share * uses)
+    assert table.slices == (Slice("packages", "words", 60, 100_000_000, 100_000_000),)
+    assert table.documents[[table.pretoken(row) == b" =" for row in range(len(table))]].tolist() == [60]
+
+
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
 def test_a_binary_package_is_read(tmp_path: Path) -> None:
     root = tmp_path / "root"
@@ -124,7 +147,7 @@ def test_a_binary_package_is_read(tmp_path: Path) -> None:
 def test_a_folder_without_packages_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit) as stopped:
-        main([str(tmp_path / name), str(tmp_path / "uses.parquet")])
+        main([str(tmp_path / name), str(tmp_path / "uses.parquet"), str(tmp_path / "words.parquet")])
     assert stopped.value.code == 2
     assert (
         capsys.readouterr()
@@ -153,6 +176,9 @@ def test_the_table_that_is_kept_is_of_the_packages_that_are_named(cl100k: Vocabu
     assert len({part.key for part in table.slices}) == len(np.unique(table.slice_ids)) == 8
     assert int(table.counts.min()) == table.provenance["least"] == 10
     assert all(table.pretoken(row) in cl100k.ranks for row in range(0, len(table), 97))
+    words = load(FOLDER / "code-words.parquet")
+    assert (words.pattern, words.provenance["packages"]) == (cl100k.pattern, sha256_of(packages))
+    assert int(words.documents.min()) == words.provenance["least"] == 40
     for weights in ("tokkit-92k.base.toml", "tokkit-ladder.base.toml"):
         shares = load_weights(FOLDER / weights)
         assert {part.name for part in table.slices} == {name for name in shares if name.startswith("packages-")}

@@ -476,6 +476,17 @@ def test_a_dry_run_writes_nothing(recipe, tmp_path, capsys, monkeypatch):
     assert (code, json.loads(out)["n_vocab"]) == (0, 1152)
 
 
+def test_a_long_label_keeps_its_distance(recipe, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    long = recipe.read_text("utf-8").replace('label = "zh"', 'label = "chinese"')
+    recipe = recipe.with_name("long.toml")
+    recipe.write_text(long, "utf-8")
+    _, out, _ = run(capsys, "build", recipe, "--dry-run")
+    assert [line[:16] for line in out.splitlines() if line.startswith("learn")] == ["learn chinese 20"]
+    _, _, err = run(capsys, "build", recipe)
+    assert "learn chinese 20 tokens, the rarest counted " in err
+
+
 def test_build_learns_from_counts_instead(recipe, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     counts.save(counts.count_texts(["甲乙丙丁" * 5, "甲乙", "乙丙丁"]), tmp_path / "mine.parquet")

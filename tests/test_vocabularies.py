@@ -16,6 +16,7 @@ import tiktoken
 
 from tokkit.audit_rules import behind_mark
 from tokkit.counts_file import corpus_files as files_of_table
+from tokkit.counts_file import load as load_counts
 from tokkit.files import sha256_of
 from tokkit.learn_veto import parse_veto
 from tokkit.mixture import load_weights
@@ -26,11 +27,18 @@ from tokkit.vocabulary import Vocabulary
 FOLDER = Path(__file__).parents[1] / "vocab"
 SIZES = {  # tokens of each segment
     "internlm2-report": {"prefix": 60_004, "learned:zh": 32_397, "spare": 271},
-    "tokkit-92k": {"prefix": 61_500, "learned:zh": 30_897, "spare": 147},
+    "tokkit-92k": {"prefix": 55_500, "learned:code": 6_000, "learned:zh": 30_897, "spare": 147},
     "tokkit-92k-han": {"prefix": 61_500, "learned:zh": 30_897, "spare": 147},
-    "tokkit-64k": {"prefix": 40_000, "learned:zh": 25_408, "spare": 128},
-    "tokkit-128k": {"prefix": 65_408, "bridge": 179, "learned:cl100k": 37_784, "learned:zh": 27_573, "spare": 128},
-    "tokkit-160k": {"prefix": 130_944, "bridge": 156, "learned:cl100k": 11_936, "learned:zh": 20_676, "spare": 128},
+    "tokkit-64k": {"prefix": 39_000, "learned:code": 1_000, "learned:zh": 25_408, "spare": 128},
+    "tokkit-128k": {
+        "prefix": 65_408,
+        "bridge": 98,
+        "learned:cl100k": 30_487,
+        "learned:code": 7_000,
+        "learned:zh": 27_951,
+        "spare": 128,
+    },
+    "tokkit-160k": {"prefix": 130_944, "bridge": 131, "learned:cl100k": 11_705, "learned:zh": 20_932, "spare": 128},
     "tokkit-multilingual-128k": {"prefix": 85_000, "learned:multi": 46_000, "spare": 72},
 }
 LADDER = ("tokkit-64k", "tokkit-128k", "tokkit-160k")
@@ -44,9 +52,10 @@ def kept() -> dict[str, Vocabulary]:
     return {name: Vocabulary.load(FOLDER / f"{name}.tiktoken") for name in SIZES}
 
 
-def learned(vocabulary: Vocabulary) -> list[bytes]:
-    """The tokens that were learned, and none that come from cl100k_base."""
-    ranges = [each for each in vocabulary.segments if each.name in ("learned:zh", "learned:multi")]
+def learned(vocabulary: Vocabulary, *labels: str) -> list[bytes]:
+    """The tokens that were learned from text of languages, or those of `labels`, and none that come from cl100k_base."""
+    names = {f"learned:{label}" for label in labels or ("zh", "multi")}
+    ranges = [each for each in vocabulary.segments if each.name in names]
     return [token for each in ranges for token in vocabulary.tokens[each.start : each.stop]]
 
 
@@ -71,7 +80,8 @@ def test_the_sizes_are_those_of_the_recipe(kept: dict[str, Vocabulary], name: st
     assert kept[name].n_vocab == sum(SIZES[name].values()) == kept[name].n_vocab // 128 * 128
     recipe = load(FOLDER / f"{name}.toml")
     assert (recipe.name, recipe.base.size) == (name, SIZES[name]["prefix"])
-    assert recipe.learn[0].size == SIZES[name][f"learned:{recipe.learn[0].label}"]
+    assert recipe.learn
+    assert all(each.size == SIZES[name][f"learned:{each.label}"] for each in recipe.learn)
     assert kept[name].n_vocab % recipe.pad.multiple == 0
 
 
@@ -96,11 +106,24 @@ def test_each_step_of_the_ladder_keeps_the_ids_of_the_one_below(
 
 @pytest.mark.parametrize("name", SIZES)
 def test_no_learned_token_is_vetoed(kept: dict[str, Vocabulary], name: str) -> None:
-    paths = [FOLDER / path for path in texts(load(FOLDER / f"{name}.toml").learn[0].veto)]
-    vetoes = [parse_veto(path.read_bytes(), path.name) for path in paths]
-    assert [token for token in learned(kept[name]) if any(veto.forbids(token) for veto in vetoes)] == []
-    for text in ("我们，", "，你也可以在", "你也可以在", "如果对你有帮助", "\u200b"):
-        assert any(veto.forbids(text.encode()) for veto in vetoes), text
+    for section in load(FOLDER / f"{name}.toml").learn:
+        paths = [FOLDER / path for path in texts(section.veto)]
+        vetoes = [parse_veto(path.read_bytes(), path.name) for path in paths]
+        tokens = learned(kept[name], section.label)[-section.size :]  # before them, those of the step below
+        assert len(tokens) == section.size
+        assert [token for token in tokens if any(veto.forbids(token) for veto in vetoes)] == []
+        for text in ("我们，", "，你也可以在", "你也可以在", "如果对你有帮助", "\u200b"):
+            assert any(veto.forbids(text.encode()) for veto in vetoes), text
+
+
+@pytest.mark.parametrize("name", ["tokkit-92k", "tokkit-64k", "tokkit-128k"])
+def test_tokens_of_code_stand_in_forty_packages(kept: dict[str, Vocabulary], cl100k: Vocabulary, name: str) -> None:
+    table = load_counts(FOLDER / "code-words.parquet")
+    words = {table.pretoken(row) for row in range(len(table))}
+    tokens = learned(kept[name], "code")
+    assert sum(token in words for token in tokens) > len(tokens) * 3 // 4  # the rest are parts of them
+    assert [token for token in tokens if not any(token in word for word in words)] == []
+    assert not set(tokens) & set(cl100k.tokens[:256])
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -176,10 +199,10 @@ def test_the_sidecar_names_every_corpus_file_by_sha256(kept: dict[str, Vocabular
     }
     assert of_packages <= named
     recipe = load(FOLDER / f"{name}.toml")
-    assert steps[-1]["recipe"]["learn"][0]["size"] == recipe.learn[0].size
+    assert [each["size"] for each in steps[-1]["recipe"]["learn"]] == [each.size for each in recipe.learn]
     files = {each["name"]: each["sha256"] for each in steps[-1]["inputs"] if (FOLDER / each["name"]).is_file()}
     assert files == {file: sha256_of(FOLDER / file) for file in files}
-    assert {Path(path).name for path in texts(recipe.learn[0].veto)} <= set(files)
+    assert {Path(path).name for each in recipe.learn for path in texts(each.veto)} <= set(files)
 
 
 @pytest.mark.corpus

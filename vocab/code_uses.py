@@ -1,6 +1,6 @@
-"""Count how often code in packages of Debian uses each token of cl100k_base: `code-uses.parquet`, by which bases are selected.
+"""Count code in packages of Debian: how often it uses each token of cl100k_base, and its pretokens.
 
-    python vocab/code_uses.py PACKAGES build/code-uses.parquet --without HELDOUT/*.jsonl.zst
+    python vocab/code_uses.py PACKAGES build/code-uses.parquet build/code-words.parquet --without HELDOUT/*.jsonl.zst
 
 PACKAGES is a folder with the files that `code-uses.packages.txt` names: sources (`apt-get source --download-only`) and
 binaries (`apt-get download`). Of each package at most 6.4 MB a language are counted, files in the order of the hash of their
@@ -8,8 +8,13 @@ path; what is vendored, generated, minified or no UTF-8 is left out, and so is a
 in common with a text of `--without`, and the second of two files that differ in white space alone. In its language a package
 weighs as the root of its bytes, so that the largest do not speak for all.
 
-The table's pretokens are the tokens themselves, with how often encoding comes to them, weighed, ten times or more. A token's
-bytes are encoded as that token, so that `tokkit select --by usage` finds the very uses of the text, in a tenth of the room.
+By `code-uses.parquet` bases are selected. Its pretokens are the tokens themselves, with how often encoding comes to them,
+weighed, ten times or more. A token's bytes are encoded as that token, so that `tokkit select --by usage` finds the very uses of
+the text, in a tenth of the room.
+
+From `code-words.parquet` tokens are learned. It has the pretokens that stand in 40 packages or more (one with code in two
+languages counts twice), so that no token is of a few projects, as often as they stand in 100 MB of which the languages have
+shares as the fourth roots of their bytes. Its documents are packages.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ import subprocess
 import sys
 import tarfile
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import Pool
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -33,7 +38,7 @@ from tokkit.bases import load_base
 from tokkit.corpus import read
 from tokkit.counts import count_texts
 from tokkit.counts_file import save
-from tokkit.counts_table import CountsTable, Slice, SliceCounts, gathered, table_of
+from tokkit.counts_table import CountsTable, Rows, Slice, SliceCounts, added_rows, gathered, merged_rows, table_of
 from tokkit.curves import final_uses
 from tokkit.encode import flatten
 
@@ -66,6 +71,9 @@ _MOST_OF_A_PACKAGE = 6_400_000
 _FILE_BYTES = range(200, 200_001)
 _WINDOW = 100
 _LEAST = 10  # a fifth of the rows say less, and choose nothing
+_LEAST_PACKAGES = 40
+_WORDS_BYTES = 100_000_000
+_PARTS = 1_000_000  # of one pretoken of a package of one byte: as fine as counts over roots are rounded
 _LEAST_KINDS = 12  # distinct bytes in a window: a rule of dashes or a table of zeros is nobody's
 
 
@@ -73,7 +81,8 @@ def main(words: Sequence[str] | None = None) -> None:
     """Count the packages of a folder, as the words of a command line say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path)
-    parser.add_argument("output", type=Path)
+    parser.add_argument("uses", type=Path)
+    parser.add_argument("words", type=Path)
     parser.add_argument("--without", nargs="*", default=[], help="files of text with which nothing may be shared")
     arguments = parser.parse_args(words)
     packages = sorted(each for each in arguments.packages.glob("*") if re.search(r"\.(deb|tar\.\w+)$", each.name))
@@ -81,28 +90,36 @@ def main(words: Sequence[str] | None = None) -> None:
         parser.error(f"{arguments.packages}: no packages; vocab/code-uses.packages.txt names those that were counted")
     windows = frozenset(_windows(text.text for text in read(arguments.without))) if arguments.without else frozenset()
     base = load_base(_BASE)
-    uses = _count(packages, windows, base)
+    counted = _count(packages, windows, base)
     names = "".join(f"{package.name}\n" for package in packages)
-    table = table_of_uses(uses, base, hashlib.sha256(names.encode()).hexdigest())
-    save(table, arguments.output)
-    n_bytes = sum(each.bytes for each in uses.values())
-    print(f"{len(packages):,} packages, {n_bytes:,} bytes: {len(table):,} rows", file=sys.stderr)
+    digest = hashlib.sha256(names.encode()).hexdigest()
+    of_tokens, of_pretokens = table_of_uses(counted, base, digest), table_of_words(counted, base.pattern, digest)
+    save(of_tokens, arguments.uses)
+    save(of_pretokens, arguments.words)
+    n_bytes = sum(each.bytes for each in counted.values())
+    rows = f"{len(of_tokens):,} rows of uses, {len(of_pretokens):,} of words"
+    print(f"{len(packages):,} packages, {n_bytes:,} bytes: {rows}", file=sys.stderr)
 
 
 @dataclass
 class Uses:
-    """How often the code of one language uses each token, packages weighed as the roots of their bytes.
+    """How often the code of one language uses each token and each pretoken, packages weighed as the roots of their bytes.
 
     Attributes:
         of_tokens: float64[n_ids], the uses of each package over the root of its bytes, added up.
+        of_pretokens: rows of ever more packages from the last to the first, with the number of packages: counts in millionths,
+            over the same roots; documents are packages.
         roots: the roots of their bytes, added up.
+        packages: those that have code in the language.
         documents: files.
         characters: of all files.
         bytes: of all files.
     """
 
     of_tokens: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    of_pretokens: list[tuple[int, Rows]] = field(default_factory=list)
     roots: float = 0.0
+    packages: int = 0
     documents: int = 0
     characters: int = 0
     bytes: int = 0
@@ -113,10 +130,20 @@ class Uses:
         root = table.slices[0].bytes ** 0.5
         uses = final_uses(base, table)[0] / root
         self.of_tokens = self.of_tokens + uses if self.of_tokens.size else uses
+        self._add_rows(merged_rows(table), root)
         self.roots += root
+        self.packages += 1
         self.documents += len(texts)
         self.characters += table.slices[0].characters
         self.bytes += table.slices[0].bytes
+
+    def _add_rows(self, rows: Rows, root: float) -> None:
+        """Add the pretokens of a package; as many packages are added to as many, so that no row is added up often."""
+        counts = np.rint(rows.counts * (_PARTS / root)).astype(np.int64)
+        self.of_pretokens.append((1, replace(rows, counts=counts, documents=np.ones_like(rows.documents))))
+        while len(self.of_pretokens) > 1 and self.of_pretokens[-2][0] <= self.of_pretokens[-1][0]:
+            (n_before, before), (n_last, last) = self.of_pretokens[-2:]
+            self.of_pretokens[-2:] = [(n_before + n_last, added_rows([before, last]))]
 
 
 def table_of_uses(uses: Mapping[str, Uses], base: Vocabulary, packages: str) -> CountsTable:
@@ -136,6 +163,33 @@ def table_of_uses(uses: Mapping[str, Uses], base: Vocabulary, packages: str) -> 
         parts.append(SliceCounts(Slice("packages", language, each.documents, each.characters, each.bytes), rows))
     provenance = {"step": "uses", "tool": TOOL, "base": base.sha256, "least": _LEAST, "packages": packages}
     return table_of(parts, base.pattern, provenance)
+
+
+def table_of_words(uses: Mapping[str, Uses], pattern: str, packages: str) -> CountsTable:
+    """Return the pretokens of all languages that stand in many packages, as often as they stand in 100 MB.
+
+    Args:
+        uses: of each language; its rows are added up.
+        pattern: the split pattern that cut them.
+        packages: sha256 of the names of the packages, for the provenance.
+    """
+    all_shares = sum(each.bytes**0.25 for each in uses.values())
+    parts = []
+    for _, each in sorted(uses.items()):
+        rows = added_rows([rows for _, rows in each.of_pretokens])
+        n_bytes = _WORDS_BYTES * each.bytes**0.25 / all_shares
+        # Still in millionths, so that what is rare in each of eight languages is not rounded away before they are added up.
+        parts.append(replace(rows, counts=np.rint(rows.counts * (n_bytes / each.roots)).astype(np.int64)))
+    rows = added_rows(parts)
+    counts = (rows.counts + _PARTS // 2) // _PARTS
+    kept = np.flatnonzero((rows.documents >= _LEAST_PACKAGES) & (counts > 0))
+    rows = gathered(rows.data, rows.starts, counts, rows.documents, kept)
+    characters = round(
+        _WORDS_BYTES * sum(each.characters for each in uses.values()) / sum(each.bytes for each in uses.values())
+    )
+    totals = Slice("packages", "words", sum(each.packages for each in uses.values()), characters, _WORDS_BYTES)
+    provenance = {"step": "words", "tool": TOOL, "least": _LEAST_PACKAGES, "packages": packages}
+    return table_of([SliceCounts(totals, rows)], pattern, provenance)
 
 
 def _windows(texts: Iterable[bytes]) -> Iterator[bytes]:

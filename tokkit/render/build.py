@@ -30,13 +30,13 @@ def show_plan(plan: Plan, output: str, *, as_json: bool) -> None:
         )
         return
     lines = [*plan.steps, *(("note", note) for note in plan.notes), ("output", output)]
-    data.text("".join(talk.one_line(f"{name:<{WIDTH}}{line}") + "\n" for name, line in lines))
+    data.text("".join(talk.one_line(_line(name, line)) + "\n" for name, line in lines))
 
 
 def tell_step(step: Step, *, quiet: bool) -> None:
     """Say on stderr what a step came to, and whether it was taken from an earlier build."""
     kept = "  (unchanged, from the cache)" if step.cached else ""
-    talk.note(f"{step.name:<{WIDTH}}{step.detail}{kept}", quiet=quiet)
+    talk.note(_line(step.name, f"{step.detail}{kept}"), quiet=quiet)
 
 
 def show(build: Build, output: str | None, names: Sequence[str], *, as_json: bool, quiet: bool) -> None:
@@ -66,7 +66,12 @@ def show(build: Build, output: str | None, names: Sequence[str], *, as_json: boo
         findings.show(build.vocabulary, build.findings, as_json=False, quiet=quiet)
         return
     for note in build.notes:
-        talk.note(f"{'note':<{WIDTH}}{note}", quiet=quiet)
+        talk.note(_line("note", note), quiet=quiet)
     if output is not None:
-        talk.note(f"{'release':<{WIDTH}}{output}: {', '.join(names)}", quiet=quiet)
+        talk.note(_line("release", f"{output}: {', '.join(names)}"), quiet=quiet)
     report.show(build.report)
+
+
+def _line(name: str, text: str) -> str:
+    """Return a step and its text; a long name, as `learn code`, has a space behind it too."""
+    return f"{name + ' ':<{WIDTH}}{text}"
