@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tokkit import corpus, corpus_threads
 from tokkit.errors import TokkitError
+from tokkit.heap import keep_freed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -93,6 +94,7 @@ def workers_on(
     files: Sequence[CorpusFile], task: Task | Answering, jobs: int, advance: Callable[[int], None] | None = None
 ) -> Iterator[list[Worker]]:
     """Read files once for a task, and yield the workers that did, which end with the context; else as `work_on`."""
+    keep_freed()
     if jobs > 1 and task.in_threads:
         dealer = _Dealer(deque(large_first(files)))
         with corpus_threads.threads(lambda pipe: _work(pipe, task, _read_here(dealer, pipe)), jobs) as threads:
@@ -278,6 +280,7 @@ def _killed() -> TokkitError:
 
 def _work_in_process(pipe: Connection, task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    keep_freed()
     _work(pipe, task, _asked_for(pipe))
 
 
