@@ -21,8 +21,8 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokkit import corpus, corpus_threads
+from tokkit.corpus_heap import keep_freed
 from tokkit.errors import TokkitError
-from tokkit.heap import keep_freed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
