@@ -157,6 +157,16 @@ def test_a_folder_without_packages_is_refused(tmp_path: Path, name: str, capsys:
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
+def test_packages_without_code_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "packages").mkdir()
+    package(tmp_path / "packages" / "docs_1.orig.tar.xz", {"README.md": b"func main\n" * 100})
+    with pytest.raises(SystemExit) as stopped:
+        counted(tmp_path)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{tmp_path / 'packages'}: none of its packages has code that is counted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["packages"]
+
+
 def test_the_uses_are_those_of_the_text(cl100k: Vocabulary, tmp_path: Path) -> None:
     (tmp_path / "packages").mkdir()
     code = (Path(__file__).parents[1] / "tokkit" / "usage.py").read_bytes()

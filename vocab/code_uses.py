@@ -91,6 +91,8 @@ def main(words: Sequence[str] | None = None) -> None:
     windows = frozenset(_windows(text.text for text in read(arguments.without))) if arguments.without else frozenset()
     base = load_base(_BASE)
     counted = _count(packages, windows, base)
+    if not counted:
+        parser.error(f"{arguments.packages}: none of its packages has code that is counted")
     names = "".join(f"{package.name}\n" for package in packages)
     digest = hashlib.sha256(names.encode()).hexdigest()
     of_tokens, of_pretokens = table_of_uses(counted, base, digest), table_of_words(counted, base.pattern, digest)
@@ -107,8 +109,8 @@ class Uses:
 
     Attributes:
         of_tokens: float64[n_ids], the uses of each package over the root of its bytes, added up.
-        of_pretokens: rows of ever more packages from the last to the first, with the number of packages: counts in millionths,
-            over the same roots; documents are packages.
+        of_pretokens: to be added up, ever fewer rows from the first to the last: counts in millionths, over the same roots;
+            documents are packages.
         roots: the roots of their bytes, added up.
         packages: those that have code in the language.
         documents: files.
@@ -117,7 +119,7 @@ class Uses:
     """
 
     of_tokens: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    of_pretokens: list[tuple[int, Rows]] = field(default_factory=list)
+    of_pretokens: list[Rows] = field(default_factory=list)
     roots: float = 0.0
     packages: int = 0
     documents: int = 0
@@ -138,12 +140,12 @@ class Uses:
         self.bytes += table.slices[0].bytes
 
     def _add_rows(self, rows: Rows, root: float) -> None:
-        """Add the pretokens of a package; as many packages are added to as many, so that no row is added up often."""
+        """Add the pretokens of a package; rows are added to no fewer, so that none is added up often."""
         counts = np.rint(rows.counts * (_PARTS / root)).astype(np.int64)
-        self.of_pretokens.append((1, replace(rows, counts=counts, documents=np.ones_like(rows.documents))))
-        while len(self.of_pretokens) > 1 and self.of_pretokens[-2][0] <= self.of_pretokens[-1][0]:
-            (n_before, before), (n_last, last) = self.of_pretokens[-2:]
-            self.of_pretokens[-2:] = [(n_before + n_last, added_rows([before, last]))]
+        added = replace(rows, counts=counts, documents=np.ones_like(rows.documents))
+        while self.of_pretokens and self.of_pretokens[-1].counts.size <= added.counts.size:
+            added = added_rows([self.of_pretokens.pop(), added])
+        self.of_pretokens.append(added)
 
 
 def table_of_uses(uses: Mapping[str, Uses], base: Vocabulary, packages: str) -> CountsTable:
@@ -175,8 +177,8 @@ def table_of_words(uses: Mapping[str, Uses], pattern: str, packages: str) -> Cou
     """
     all_shares = sum(each.bytes**0.25 for each in uses.values())
     parts = []
-    for _, each in sorted(uses.items()):
-        rows = added_rows([rows for _, rows in each.of_pretokens])
+    for each in uses.values():
+        rows = added_rows(each.of_pretokens)
         n_bytes = _WORDS_BYTES * each.bytes**0.25 / all_shares
         # Still in millionths, so that what is rare in each of eight languages is not rounded away before they are added up.
         parts.append(replace(rows, counts=np.rint(rows.counts * (n_bytes / each.roots)).astype(np.int64)))
