@@ -26,8 +26,8 @@ from tokkit.errors import InputError, MismatchError
 from tokkit.foreign import ForeignVocabulary
 from tokkit.formats import sentencepiece, tiktoken
 from tokkit.learn import learn
-from tokkit.learn_veto import parse_veto
 from tokkit.pretokenize import PATTERNS, split_bytes
+from tokkit.veto import parse_veto
 from tokkit.vocabulary import Segment, Vocabulary
 
 SEED = 20_231

@@ -430,6 +430,34 @@ def test_merge_takes_a_word_list(run, tiny_file, tmp_path):
     assert {b"thin", b"thing"} <= set(merged.tokens)
 
 
+def test_merge_leaves_out_what_a_veto_names(run, tiny_file, tmp_path):
+    words, veto, target = tmp_path / "zh.txt", tmp_path / "veto.txt", tmp_path / "out.tiktoken"
+    words.write_text("thing\t3\nthin\t5\nxyz\t1\n", "utf-8")
+    veto.write_text("/^x/\n", "utf-8")
+    code, _, err = run("merge", tiny_file, words, "--veto", veto, "-o", target)
+    assert (code, b"xyz" in tiktoken.load(target).tokens) == (0, False)
+    assert err.split("\n")[0] == "added 2 tokens from zh"
+    assert "left out 1 token that --veto forbids\n" in err
+    code, out, _ = run("merge", tiny_file, words, "--veto", veto, "-o", target, "--json")
+    assert json.loads(out)["vetoed"] == 1
+
+
+def test_donors_give_nothing_that_a_veto_names(run, tiny_file, tmp_path):
+    veto, target = tmp_path / "veto.txt", tmp_path / "out.tiktoken"
+    corpus = tmp_path / "text.txt"
+    corpus.write_text("the cat sat on the mat and the cat slept " * 9, "utf-8")
+    veto.write_text(" cat\n", "utf-8")
+    words = ["merge", tiny_file, "--from", "cl100k_base", "--on", corpus, "-o", target]
+    assert run(*words, "-q")[0] == 0
+    assert b" cat" in tiktoken.load(target).tokens
+    code, out, _ = run(*words, "--veto", veto, "--json")
+    assert (code, b" cat" in tiktoken.load(target).tokens) == (0, False)
+    assert json.loads(out)["donors"][0]["vetoed"] == 1
+    code, _, err = run(*words, "--veto", veto)
+    assert code == 0
+    assert "1 that --veto forbids" in err
+
+
 def test_merge_has_nothing_to_filter_in_a_word_list(run, tiny_file, tmp_path):
     code, _, err = run("merge", tiny_file, tmp_path / "zh.txt", "--script", "Han", "-o", tmp_path / "out.tiktoken")
     assert code == 2
@@ -801,6 +829,11 @@ def test_learn_takes_a_veto(run, tiny_file, chinese_counts, tmp_path):
     learned = [line.split("\t")[3] for line in tokens.read_text("utf-8").splitlines()[1:]]
     assert learned == ["\\xE4\\xBB", "\\xE6\\x88", "我"]
     assert not any("们" in text for text in learned)
+    more = tmp_path / "more.txt"
+    more.write_text("我\n", "utf-8")
+    assert run(*words, "--size", 2, "--veto", veto, "--veto", more) == (0, "", "")
+    learned = [line.split("\t")[3] for line in tokens.read_text("utf-8").splitlines()[1:]]
+    assert learned == ["\\xE4\\xBB", "\\xE6\\x88"]
     veto.write_text("a\n/(/\n", "utf-8")
     code, _, err = run(*words, "--veto", veto)
     assert code == 2

@@ -19,8 +19,8 @@ from tokkit.errors import InputError, LawError, MismatchError, SizeError
 from tokkit.formats import tiktoken
 from tokkit.laws import check
 from tokkit.learn import learn
-from tokkit.learn_veto import Veto
 from tokkit.merge import TokenSource, merge, vocabulary_source, word_list_source
+from tokkit.veto import Veto
 from tokkit.vocabulary import Vocabulary
 
 BYTES = tuple(bytes([byte]) for byte in range(256))

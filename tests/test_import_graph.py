@@ -53,15 +53,16 @@ ROOMS = {
         "numpy opencc regex wordfreq",
         "counts encode errors formats pretokenize tool vocabulary",
     ),
+    "veto": room("veto", "regex", "errors"),
     "steps": room(
         "select usage learn* reorder merge* bridges donors matching pad",
-        "numpy regex",
-        "counts curves encode errors kernels pretokenize tool unicode vocabulary",
+        "numpy",
+        "counts curves encode errors kernels pretokenize tool unicode veto vocabulary",
     ),
     "laws": room("laws*", "numpy regex", "display encode errors kernels pretokenize unicode vocabulary"),
     "formats": room("formats.*", "sentencepiece tokenizers", "display errors files foreign tool unicode vocabulary"),
     "bases": room("bases", "tiktoken", "errors files formats vocabulary"),
-    "origin": room("origin", "", "bases errors steps vocabulary"),
+    "origin": room("origin", "", "bases errors steps veto vocabulary"),
     "plan": room(
         "plan plan_borders plan_ground plan_learn plan_lines plan_pieces plan_rows plan_search plan_usage",
         "numpy",
@@ -84,7 +85,7 @@ ROOMS = {
         "numpy",
         "counts display encode errors foreign kernels laws pretokenize unicode vocabulary",
     ),
-    "audit": room("audit*", "numpy regex", "corpus counts encode errors foreign kernels pretokenize unicode"),
+    "audit": room("audit*", "numpy regex", "corpus counts encode errors foreign kernels pretokenize unicode veto"),
     "export": room("agreement export", "", "errors formats vocabulary"),
     "render": room("render.*", "rich msgspec", "display errors"),
 }

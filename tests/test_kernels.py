@@ -36,7 +36,7 @@ from tokkit.counts_table import merged_rows, summed, table_of
 from tokkit.encode import encode_pieces, flatten, merge_parts
 from tokkit.kernels import train
 from tokkit.learn import LearnedTokens, learn
-from tokkit.learn_veto import Veto
+from tokkit.veto import Veto
 from tokkit.plan_learn import Encoded, learn_below
 from tokkit.plan_pieces import Pieces
 from tokkit.plan_rows import added_up

@@ -25,8 +25,8 @@ from tokkit.errors import FormatError, InputError, LawError, MismatchError, NotE
 from tokkit.kernels import allowed as allowed_kernels
 from tokkit.kernels import train as kernels
 from tokkit.learn import learn
-from tokkit.learn_veto import Veto, parse_veto
 from tokkit.unicode import has_script, script_table
+from tokkit.veto import Veto, parse_veto
 from tokkit.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from tokkit.bridges import atoms_of, plan
 from tokkit.encode import encode_pieces, merge_parts
 from tokkit.errors import FormatError, InputError, LawError, MismatchError, SizeError
 from tokkit.matching import maximum_matching, minimum_cover, two_colours
-from tokkit.merge import TokenSource, merge, vocabulary_source, word_list_source
+from tokkit.merge import TokenSource, allowed, merge, vocabulary_source, word_list_source
 from tokkit.merge_path import merged, single_bytes_of
+from tokkit.veto import parse_veto
 from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary
 
 if TYPE_CHECKING:
@@ -208,6 +209,20 @@ def test_tokens_that_the_pattern_splits_are_skipped_and_named(tiny):
     assert dict(result.added) == {"words": 2}
     assert result.left_out == 0
     assert result.vocabulary.ranks.keys() >= {b"hi", b"\xe4\xbd"}
+
+
+def test_a_veto_takes_tokens_of_sources_and_may_leave_one_as_a_bridge():
+    veto = parse_veto("abc\n/^你/\n".encode(), "veto.txt")
+    words = allowed(word_list_source("one", "abc\t5\n你\t4\nabcdef\t3\nxy\t2\n".encode()), veto)
+    assert (words.tokens, words.counts, words.vetoed) == ((b"abcdef", b"xy"), (3, 2), 2)
+    assert allowed(words, None) is words
+    base = grown(BYTES, "ab", "de", "def")
+    result = merge(base, [words])  # ab, c and def make abcdef: a bridge is needed, and abc the one that is taken
+    assert (result.vetoed, result.bridges, dict(result.added)) == (2, (b"abc",), {"one": 2})
+    assert result.vocabulary.provenance[-1]["sources"] == [
+        {"label": "one", "sha256": words.sha256, "tokens": 2, "vetoed": 2, "added": 2}
+    ]
+    assert b"\xe4\xbd\xa0" not in result.vocabulary.tokens
 
 
 def test_learned_tokens_must_belong_to_the_base(tiny):

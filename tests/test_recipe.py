@@ -277,6 +277,22 @@ def test_a_learn_section_takes_several_vetoes(recipe, tmp_path):
     assert vetoes == ["a.txt", "b.txt"]
 
 
+def test_bases_and_merges_take_vetoes_too(recipe, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(recipe.parent, folder)
+    (folder / "a.txt").write_text(" the\n。\n", "utf-8")
+    made = RECIPE.replace("size = 1000", 'size = 1000\nveto = "a.txt"').replace(
+        'words = "marks.txt"', 'words = "marks.txt"\nveto = ["a.txt"]'
+    )
+    (folder / "small.toml").write_text(made, "utf-8")
+    vocabulary = built(folder / "small.toml").vocabulary
+    known = {text.encode() for text in (" the", "，", "。")}
+    assert known & set(built(recipe).vocabulary.tokens) == known
+    assert known & set(vocabulary.tokens) == {"，".encode()}
+    vetoes = [each["role"] for each in vocabulary.provenance[-1]["inputs"] if each["name"] == "a.txt"]
+    assert vetoes == ["merge:marks:veto", "select:veto"]
+
+
 @pytest.fixture(scope="module")
 def sliced(tmp_path_factory):
     """A recipe that learns from Chinese and English slices, and what it builds; and what it builds of Chinese alone."""

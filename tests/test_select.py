@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokkit.encode import encode_pieces, merge_parts
 from tokkit.errors import InputError, LawError, SizeError
 from tokkit.merge_path import merged, single_bytes_of
+from tokkit.origin import base_of
 from tokkit.select import select
+from tokkit.unicode import text_of
+from tokkit.veto import Veto, parse_veto
 from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary
 
 
@@ -141,6 +145,33 @@ def test_base_tokens_that_merging_does_not_reach_are_dropped():
     selection = select(base, 259)
     assert selection.vocabulary.tokens[256:] == (b"bc",)
     assert dict(selection.dropped) == {"closure": 2}
+
+
+def test_a_veto_takes_its_tokens_and_those_made_of_them(cl100k):
+    veto = parse_veto("/[\ufeff\u200b]/\n they\n".encode(), "veto.txt")
+    selection = select(cl100k, 60_004, veto=veto)
+    tokens = set(selection.vocabulary.tokens)
+    first = [(token, text_of(token)) for token in cl100k.tokens[:60_004]]
+    hidden = [token for token, text in first if text is not None and {"\ufeff", "\u200b"} & set(text)]
+    assert b"\xef\xbb\xbfusing" in hidden
+    assert tokens.isdisjoint([*hidden, b" they"])
+    assert tokens == set(cl100k.tokens[:60_004]) - {*hidden, b" they"}
+    assert dict(selection.dropped) == {"veto": len(hidden) + 1}
+    assert selection.vocabulary.provenance[-1]["veto"] == [" they", "/[\ufeff\u200b]/"]
+    assert self_encoding_failures(selection.vocabulary) == []
+    # "/[^a]/" forbids every character but one; the single bytes stay, and what is made of bytes that are no text
+    strict = select(cl100k, 1000, veto=parse_veto(b"/[^a]/\n", "veto.txt"))
+    assert strict.kept == 256 + sum(text_of(token) is None for token in strict.vocabulary.tokens[256:])
+
+
+def test_a_selection_with_a_veto_is_made_anew_from_its_provenance(cl100k):
+    texts = {" they", "#1", "/a/", "\n\n"}
+    selection = select(cl100k, 2000, veto=Veto(frozenset(texts), (regex.compile("^ the$"),)))
+    assert {text.encode() for text in texts}.isdisjoint(selection.vocabulary.tokens)
+    assert selection.dropped["veto"] == len({*texts, " the"} & {text_of(token) for token in cl100k.tokens[:2000]})
+    found = base_of(selection.vocabulary)
+    assert found is not None
+    assert found.tokens == selection.vocabulary.tokens
 
 
 def test_provenance_names_base_size_and_the_options_given(cl100k):

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,10 @@ from tokkit.laws import check
 from tokkit.recipe import parse
 from tokkit.recipe_build import build, prepare
 from tokkit.recipe_sources import sources_of_usage
+from tokkit.select import Filter
+from tokkit.unicode import has_script, text_of
 from tokkit.usage import _promised, first_foreign, select_by_usage
+from tokkit.veto import parse_veto
 from tokkit.vocabulary import Vocabulary
 
 PATTERN = r"\S+|\s+"
@@ -271,7 +275,7 @@ def test_the_verb_selects_by_a_corpus_as_by_its_counts(tmp_path, capsys):
     ("words", "message"),
     [
         (["--by", "usage"], "--by usage needs counts"),
-        (["--by", "usage", "--on", "x", "--only", "ascii"], "together with a filter"),
+        (["--by", "usage", "--on", "x", "--fill"], "--by usage with --fill"),
         (["--on", "x"], "add --by usage"),
         (["--reorder"], "add --by usage"),
     ],
@@ -279,6 +283,77 @@ def test_the_verb_selects_by_a_corpus_as_by_its_counts(tmp_path, capsys):
 def test_options_that_do_not_go_together_are_refused(words, message, tmp_path, capsys):
     assert main(["select", "cl100k_base", "--size", "600", *words, "-o", str(tmp_path / "x.tiktoken")]) == 2
     assert message in capsys.readouterr().err
+
+
+# Filters
+
+
+def test_a_filter_takes_tokens_away_before_usage_chooses(cl100k, table):
+    free = select_by_usage(cl100k, 600, table).selection.vocabulary
+    unwanted = Filter.of(drop_scripts=["cyrillic"], veto=parse_veto(b" token\n/^ mer/\n", "veto.txt"))
+    assert b" token" in free.tokens
+    chosen = select_by_usage(cl100k, 600, table, unwanted=unwanted).selection
+    vocabulary = chosen.vocabulary
+    assert len(vocabulary.tokens) == chosen.kept == 600
+    check_by_hand(cl100k, vocabulary)
+    longer = [token for token in vocabulary.tokens if len(token) > 1]
+    assert [token for token in longer if unwanted.reason(token)] == []
+    gone = {token for token in free.tokens if token == b" token" or token.startswith(b" mer")}
+    assert len(gone) == 3
+    assert gone.isdisjoint(vocabulary.tokens)
+    cyrillic = [token for token in cl100k.tokens if text_of(token) is not None and has_script(token, "Cyrillic")]
+    assert chosen.dropped["script:Cyrillic"] == len(cyrillic)
+    assert list(chosen.dropped) == ["veto", "script:Cyrillic", "script:Cyrillic partial UTF-8", "closure", "usage"]
+    assert sum(chosen.dropped.values()) == cl100k.n_ranks - 600
+    step = vocabulary.provenance[-1]
+    assert (step["drop_scripts"], step["veto"]) == (["Cyrillic"], [" token", "/^ mer/"])
+    found = origin.base_of(vocabulary)
+    assert found is not None
+    assert found.tokens == vocabulary.tokens
+    assert all(finding.holds is not False for finding in check(vocabulary, found))
+
+
+def test_a_filter_of_nothing_there_is_changes_nothing(cl100k, table):
+    nothing = Filter.of(veto=parse_veto("没有这样的词元\n".encode(), "veto.txt"))
+    many: dict[str, Any] = {"rank_share": 0.1, "protect_prefix": 300, "reorder": True}
+    for options in ({}, many):
+        free = select_by_usage(cl100k, 600, table, **options)
+        chosen = select_by_usage(cl100k, 600, table, unwanted=nothing, **options)
+        assert chosen.selection.vocabulary.tokens == free.selection.vocabulary.tokens
+        assert (chosen.selection.dropped, chosen.gains) == (free.selection.dropped, free.gains)
+
+
+def test_a_filter_overrules_protection_and_ranks_stay_those_of_the_base(cl100k, table):
+    unwanted = Filter.of(veto=parse_veto(b" the\n", "veto.txt"))
+    assert cl100k.ranks[b" the"] < 300
+    chosen = select_by_usage(cl100k, 600, table, protect_prefix=300, unwanted=unwanted, reorder=True).selection
+    protected = [token for token in cl100k.tokens[:300] if token not in (b" the", b" th")]
+    assert [token for token in chosen.vocabulary.tokens if token in set(protected)] == protected
+    assert b" the" not in chosen.vocabulary.tokens
+
+
+def test_a_size_that_the_filter_leaves_too_few_for_is_refused(cl100k, table):
+    with pytest.raises(SizeError, match="96,000 tokens were asked for, and 95,350 pass the filter"):
+        select_by_usage(cl100k, 96_000, table, unwanted=Filter.of(only="ascii"))
+
+
+def test_the_verb_takes_several_vetoes_as_the_function_does(cl100k, table, tmp_path, capsys):
+    save(table, tmp_path / "counts.parquet")
+    (tmp_path / "a.txt").write_text(" token\twhat an audit found\n", "utf-8")
+    (tmp_path / "b.txt").write_text("/^ mer/\n", "utf-8")
+    output = tmp_path / "chosen.tiktoken"
+    words = ["select", "cl100k_base", "--size", "600", "--by", "usage", "--on", str(tmp_path / "counts.parquet")]
+    vetoes = ["--veto", str(tmp_path / "a.txt"), "--veto", str(tmp_path / "b.txt")]
+    assert main([*words, *vetoes, "-o", str(output)]) == 0
+    told = capsys.readouterr().err
+    unwanted = Filter.of(veto=parse_veto(b" token\n/^ mer/\n", "veto.txt"))
+    chosen = select_by_usage(cl100k, 600, table, unwanted=unwanted).selection
+    assert tiktoken.load(output).tokens == chosen.vocabulary.tokens
+    assert f"dropped {chosen.dropped['veto']} tokens: veto\n" in told
+    assert main(["verify", str(output), "-q"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--veto", str(tmp_path / "none.txt"), "-o", str(tmp_path / "x.tiktoken")]) == 2
+    assert "none.txt" in capsys.readouterr().err
 
 
 # Recipes
@@ -319,11 +394,34 @@ def test_a_recipe_selects_by_usage_as_the_verb_does_and_keeps_where_from(cl100k,
     assert [source.key for source in sources_of_usage(recipe.base, tmp_path)] != keys
 
 
+def test_a_recipe_selects_by_usage_less_a_veto_and_names_its_file(cl100k, table, tmp_path):
+    save(table, tmp_path / "counts.parquet")
+    (tmp_path / "veto.txt").write_text(" token\n", "utf-8")
+    recipe = parse(RECIPE.replace("rank_share = 0.1", 'veto = "veto.txt"').encode(), "needed.toml")
+    weights = slice_weights(table.slices, {"en-*": 1, "*": 2})
+    unwanted = Filter.of(veto=parse_veto(b" token\n", "veto.txt"))
+    chosen = select_by_usage(cl100k, 600, table, weights=weights, unwanted=unwanted).selection
+    made = build(recipe, tmp_path, cache=tmp_path / "cache")
+    assert made.vocabulary.tokens == chosen.vocabulary.tokens
+    assert [(each.role, each.name) for each in made.inputs if each.role == "select:veto"] == [
+        ("select:veto", "veto.txt")
+    ]
+    assert made.vocabulary.provenance[-1]["recipe"]["base"]["veto"] == "veto.txt"
+    expected = "600 tokens of cl100k_base (without veto.txt) by usage in counts.parquet, the last of rank "
+    assert prepare(recipe, tmp_path).steps[0][1].startswith(expected)
+    (tmp_path / "veto.txt").write_text(" tokens\n", "utf-8")
+    again = build(recipe, tmp_path, cache=tmp_path / "cache")  # not from the cache: the file is another one
+    assert b" token" in again.vocabulary.tokens
+    (tmp_path / "veto.txt").unlink()
+    with pytest.raises(InputError, match=r"veto\.txt: no such file"):
+        build(recipe, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("base", "message"),
     [
         ('by = "usage"', "has no counts"),
-        ('by = "usage"\non = "x"\nonly = "ascii"', "together with base.only"),
+        ('by = "usage"\non = "x"\nfill = true', "with base.fill"),
         ('on = "x"', "base.on is for a base by usage"),
         ("reorder = true", "base.reorder is for a base by usage"),
         ('by = "need"', "base.by: invalid enum value 'need'"),

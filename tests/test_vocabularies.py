@@ -18,7 +18,7 @@ from tokkit.audit_rules import behind_mark
 from tokkit.counts_file import corpus_files as files_of_table
 from tokkit.counts_file import load as load_counts
 from tokkit.files import sha256_of
-from tokkit.learn_veto import parse_veto
+from tokkit.veto import parse_veto
 from tokkit.mixture import load_weights
 from tokkit.recipe import load, texts
 from tokkit.usage import first_foreign

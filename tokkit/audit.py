@@ -19,6 +19,7 @@ from tokkit.audit_findings import KINDS, Finding, Surroundings, Thresholds, find
 from tokkit.audit_tallies import Tallies, promised, tally
 from tokkit.errors import InputError
 from tokkit.foreign import ForeignVocabulary
+from tokkit.veto import veto_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tokkit.audit_documents import Text
     from tokkit.counts_table import CountsTable, Slice
-    from tokkit.learn_veto import Veto
+    from tokkit.veto import Veto
     from tokkit.vocabulary import Vocabulary
 
 __all__ = ["KINDS", "Audit", "Finding", "Thresholds", "TokenUse", "audit", "veto_lines"]
@@ -325,25 +326,12 @@ def _evidence(table: CountsTable, tallies: Tallies, token_id: int) -> tuple[tupl
 
 
 def veto_lines(audit: Audit) -> str:
-    """Return the findings as a veto file for `tokkit learn`: the text, then a tab and what was found, a line a token.
+    """Return the findings as a veto file for `learn` and `select`: the text, then a tab and what was found, a line a token.
 
     Example:
         >>> print(veto_lines(Audit("tiny", None, (), (), {}, False, (), (), None, 0, ())), end="")
         # what an audit of tiny found: 0 tokens
     """
     lines = [f"# what an audit of {audit.vocabulary} found: {len(audit.findings):,} tokens"]
-    lines += [f"{_veto_text(each.use.token.decode())}\t{each.kind}: {each.why}" for each in audit.findings]
+    lines += [f"{veto_line(each.use.token.decode())}\t{each.kind}: {each.why}" for each in audit.findings]
     return "".join(" ".join(line.splitlines()) + "\n" for line in lines)
-
-
-def _veto_text(text: str) -> str:
-    r"""Return a token's text as a line of a veto file: as it is, or as an expression where it would be read as something else.
-
-    Example:
-        >>> print(_veto_text("酒店"), _veto_text("#1"), _veto_text("/a/"), _veto_text("\n"))
-        酒店 /\A\U00000023\U00000031\Z/ /\A\U0000002f\U00000061\U0000002f\Z/ /\A\U0000000a\Z/
-    """
-    is_expression = len(text) > 2 and text[0] == text[-1] == "/"
-    if "\t" not in text and not text.startswith("#") and not is_expression and text.splitlines() == [text]:
-        return text
-    return "/\\A" + "".join(f"\\U{ord(character):08x}" for character in text) + "\\Z/"

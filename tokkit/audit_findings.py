@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from tokkit.audit import TokenUse
-    from tokkit.learn_veto import Veto
+    from tokkit.veto import Veto
 
 # In the order in which they are told; a token has one finding, of the first kind that it is.
 KINDS = ("hidden-character", "unwanted-word", "boilerplate", "one-source", "sentence-shard", "function-words")

@@ -29,8 +29,8 @@ from tokkit.counts_table import merged_rows
 from tokkit.encode import encode_arrays, flatten, merge_parts
 from tokkit.errors import InputError, SizeError
 from tokkit.learn import learn
-from tokkit.learn_veto import Veto
-from tokkit.merge import check_sources, require_reachable, split_by_pattern
+from tokkit.merge import check_sources, provenance_of, require_reachable, split_by_pattern
+from tokkit.veto import Veto
 from tokkit.vocabulary import Segment, Vocabulary
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Donor:
         chosen: how many candidates were taken.
         bridges: how many bridges its chosen tokens needed that no token before them had needed.
         saved: tokens that its chosen tokens save on the counts; those of all donors and `Donation.bridges_saved` add up.
+        vetoed: how many tokens of it a veto had taken away.
     """
 
     label: str
@@ -67,6 +68,7 @@ class Donor:
     chosen: int
     bridges: int
     saved: int
+    vetoed: int = 0
 
 
 @dataclass(frozen=True)
@@ -285,6 +287,7 @@ def _measured(
             chosen[index],
             needed[index],
             int(saved_by[index]),
+            donor.vetoed,
         )
         for index, donor in enumerate(donors)
     )
@@ -292,10 +295,7 @@ def _measured(
     step: dict[str, Any] = {
         "step": "merge",
         "tool": TOOL,
-        "donors": [
-            {"label": donor.label, "sha256": donor.sha256, "tokens": len(donor.tokens), "added": row.chosen}
-            for donor, row in zip(donors, rows, strict=True)
-        ],
+        "donors": [{**provenance_of(donor), "added": row.chosen} for donor, row in zip(donors, rows, strict=True)],
         "counts": dict(table.provenance),
         "bridges": chosen[len(donors)],
     }

@@ -19,8 +19,8 @@ from tokkit.errors import InputError, LawError, NotEnoughDataError, SizeError
 from tokkit.kernels import records as record_kernels
 from tokkit.kernels import train as kernels
 from tokkit.kernels.allowed import mark_allowed
-from tokkit.learn_veto import Veto
 from tokkit.unicode import scripts_table
+from tokkit.veto import Veto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,7 +137,7 @@ def learn(
     options = {"size": size, "min_count": min_count, "min_pretokens": min_pretokens, "weigh_by": weigh_by}
     options |= {"script": script} if script else {}
     options |= {"max_chars": max_chars} if max_chars else {}
-    options |= {"veto": sorted(veto.texts) + [f"/{each.pattern}/" for each in veto.patterns]} if veto else {}
+    options |= {"veto": veto.lines()} if veto else {}
     return LearnedTokens(
         tokens,
         tuple(learned[:, 2].tolist()),

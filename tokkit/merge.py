@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tokkit.foreign import ForeignVocabulary
+    from tokkit.veto import Veto
 
 # A longer line is a corpus taken for a word list; planning a merge path takes quadratic time in a word's length.
 MAX_WORD_BYTES = 1024
@@ -37,6 +38,7 @@ class TokenSource:
         counts: how often each was counted; None where that is not known.
         sha256: the fingerprint of the file that they come from.
         base_sha256: the rank file that they were learned on top of; None where they are not bound to any.
+        vetoed: how many more tokens it had before a veto took them away; see `allowed`.
     """
 
     label: str
@@ -44,6 +46,7 @@ class TokenSource:
     counts: tuple[int, ...] | None
     sha256: str
     base_sha256: str | None
+    vetoed: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Merge:
         left_out: how many tokens, the least wanted, did not fit into `size`.
         split_by_pattern: tokens that the split pattern cuts into several pretokens; no merge reaches them, and they were
             skipped.
+        vetoed: how many tokens of the sources a veto had taken away.
     """
 
     vocabulary: Vocabulary
@@ -69,6 +73,7 @@ class Merge:
     fewest_bridges: int
     left_out: int
     split_by_pattern: tuple[bytes, ...]
+    vetoed: int = 0
 
 
 def merge(base: Vocabulary, sources: Sequence[TokenSource], *, size: int | None = None) -> Merge:
@@ -111,9 +116,7 @@ def merge(base: Vocabulary, sources: Sequence[TokenSource], *, size: int | None 
     step: dict[str, Any] = {
         "step": "merge",
         "tool": TOOL,
-        "sources": [
-            {"label": s.label, "sha256": s.sha256, "tokens": len(s.tokens), "added": added[s.label]} for s in sources
-        ],
+        "sources": [{**provenance_of(source), "added": added[source.label]} for source in sources],
         "bridges": len(best.bridges),
     }
     vocabulary = replace(
@@ -125,7 +128,32 @@ def merge(base: Vocabulary, sources: Sequence[TokenSource], *, size: int | None 
     )
     require_reachable(vocabulary, base)
     left_out = sum(map(len, wanted)) - sum(added.values())
-    return Merge(vocabulary, added, duplicates, best.bridges, best.fewest, left_out, split)
+    vetoed = sum(source.vetoed for source in sources)
+    return Merge(vocabulary, added, duplicates, best.bridges, best.fewest, left_out, split, vetoed)
+
+
+def provenance_of(source: TokenSource) -> dict[str, Any]:
+    """Return what the provenance says of a source: its label, its fingerprint, and how many tokens it has and has lost."""
+    taken = {"vetoed": source.vetoed} if source.vetoed else {}
+    return {"label": source.label, "sha256": source.sha256, "tokens": len(source.tokens), **taken}
+
+
+def allowed(source: TokenSource, veto: Veto | None) -> TokenSource:
+    r"""Return a source without the tokens that a veto forbids. Where another token needs one, it may still come as a bridge.
+
+    Example:
+        >>> from tokkit.veto import Veto
+        >>> words = word_list_source("zh", "模型\t7\n训练\t12\n".encode())
+        >>> without = allowed(words, Veto(frozenset({"训练"})))
+        >>> [token.decode() for token in without.tokens], without.counts, without.vetoed
+        (['模型'], (7,), 1)
+    """
+    if veto is None:
+        return source
+    stay = [place for place, token in enumerate(source.tokens) if not veto.forbids(token)]
+    tokens = tuple(source.tokens[place] for place in stay)
+    counts = None if source.counts is None else tuple(source.counts[place] for place in stay)
+    return replace(source, tokens=tokens, counts=counts, vetoed=source.vetoed + len(source.tokens) - len(tokens))
 
 
 def word_list_source(label: str, data: bytes, sha256: str | None = None) -> TokenSource:

@@ -9,6 +9,7 @@ from tokkit.bases import BASES, load_base
 from tokkit.errors import FormatError, MismatchError
 from tokkit.select import select
 from tokkit.usage import first_foreign
+from tokkit.veto import parse_veto
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,7 @@ def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabul
                 only=step.get("only"),
                 drop_scripts=step.get("drop_scripts", ()),
                 drop_partial_utf8=step.get("drop_partial_utf8", False),
+                veto=parse_veto("\n".join(step.get("veto", ())).encode(), "the provenance's veto"),
                 fill=step.get("fill", False),
             ).vocabulary
     return found

@@ -46,6 +46,7 @@ class BaseSection(Section, frozen=True, kw_only=True):
     only: Literal["ascii"] | None = None
     drop_scripts: tuple[str, ...] = ()
     drop_partial_utf8: bool = False
+    veto: Texts = ()
     fill: bool = False
     by: Literal["rank", "usage"] = "rank"
     on: Texts = ()
@@ -67,6 +68,7 @@ class MergeSection(Section, frozen=True, kw_only=True):
     vocabulary: str | None = None
     pattern: str | None = None
     script: str | None = None
+    veto: Texts = ()
 
 
 class LabelsSection(Section, frozen=True, kw_only=True):
@@ -143,9 +145,9 @@ class Recipe(Section, frozen=True, kw_only=True):
 
 
 PATHS: Mapping[str, tuple[str, ...]] = {
-    "base": ("on", "weights"),
+    "base": ("on", "weights", "veto"),
     "learn": ("words", "counts", "corpus", "weights", "veto"),
-    "merge": ("words", "vocabulary"),
+    "merge": ("words", "vocabulary", "veto"),
     "report": ("on",),
 }
 """Which keys of a section name files, and are looked for from the recipe's folder on."""
@@ -320,7 +322,7 @@ def _check(recipe: Recipe, source: str) -> None:
 
 
 def _check_base(base: BaseSection, source: str) -> None:
-    """Refuse a base by usage without counts or with a filter, and what says how to count uses of one by rank."""
+    """Refuse a base by usage without counts or with `fill`, and what says how to count uses of one by rank."""
     if base.by == "rank":
         given = [key for key in ("on", "weights", "protect_prefix", "rank_share", "reorder") if getattr(base, key)]
         if given:
@@ -328,9 +330,5 @@ def _check_base(base: BaseSection, source: str) -> None:
         return
     if not texts(base.on):
         raise FormatError(f'{source}: [base] by = "usage" has no counts', "name counts tables of the uses: base.on")
-    filters = [key for key in ("only", "drop_scripts", "drop_partial_utf8", "fill") if getattr(base, key)]
-    if filters:
-        raise FormatError(
-            f'{source}: [base] by = "usage" together with base.{filters[0]}',
-            "select with the filter first, and name what was written as the base",
-        )
+    if base.fill:
+        raise FormatError(f'{source}: [base] by = "usage" with base.fill', "leave it out: size tokens are kept always")

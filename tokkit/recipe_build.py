@@ -17,9 +17,8 @@ from tokkit.formats import huggingface
 from tokkit.formats.tokens import tokens_bytes
 from tokkit.laws import Finding, check
 from tokkit.learn import learn
-from tokkit.learn_veto import Veto, parse_veto
 from tokkit.merge import TokenSource, merge
-from tokkit.recipe import portable, texts
+from tokkit.recipe import portable
 from tokkit.recipe_cache import (
     Cache,
     Step,
@@ -33,9 +32,9 @@ from tokkit.recipe_cache import (
 from tokkit.recipe_plan import notes, padded, plan
 from tokkit.recipe_report import measured
 from tokkit.recipe_run import Run, tables_of
-from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn, sources_of_usage, weights_of
+from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn, sources_of_usage, veto_of, weights_of
 from tokkit.reorder import reorder
-from tokkit.select import select
+from tokkit.select import Filter, select
 from tokkit.usage import select_by_usage
 
 if TYPE_CHECKING:
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from tokkit.recipe_run import Progress
     from tokkit.recipe_sources import Source
     from tokkit.select import Selection
+    from tokkit.veto import Veto
     from tokkit.vocabulary import Vocabulary
 
 
@@ -99,9 +99,11 @@ def prepare(recipe: Recipe, folder: str | Path) -> Plan:
     """
     folder = Path(folder)
     weights, _ = weights_of(recipe.base, "select", folder)
+    veto, _ = veto_of(recipe.base, "select", folder)
     # Another order costs more than all else here, and changes no size but how many bridges merged tokens need.
     section = recipe.base if recipe.merge else msgspec.structs.replace(recipe.base, reorder=False)
-    selection = _select(section, _base(recipe, folder), sources_of_usage(recipe.base, folder), weights, _no_progress)
+    uses = sources_of_usage(recipe.base, folder)
+    selection = _select(section, _base(recipe, folder), uses, weights, veto, _no_progress)
     sources = [source_of_merge(section, folder)[1] for section in recipe.merge]
     merged = merge(selection.vocabulary, sources).vocabulary if sources else selection.vocabulary
     return plan(recipe, selection, merged)
@@ -142,8 +144,10 @@ def build(
     uses = sources_of_usage(recipe.base, run.folder)
     run.count_on(uses)
     weights, weights_inputs = weights_of(recipe.base, "select", run.folder)
-    run.read(*weights_inputs)
-    options = msgspec.to_builtins(msgspec.structs.replace(recipe.base, on=(), weights=dict(weights)))
+    veto, veto_inputs = veto_of(recipe.base, "select", run.folder)
+    run.read(*weights_inputs, *veto_inputs)
+    known = {"on": (), "weights": dict(weights), "veto": tuple(each.sha256 for each in veto_inputs)}
+    options = msgspec.to_builtins(msgspec.structs.replace(recipe.base, **known))
     parts = {
         "base": base.sha256,
         "provenance": list(base.provenance),
@@ -154,7 +158,7 @@ def build(
     selection, cached = run.cache.run(
         "select",
         parts | ({"uses": [source.key for source in uses]} if uses else {}),
-        lambda: _select(recipe.base, base, uses, weights, run.progress),
+        lambda: _select(recipe.base, base, uses, weights, veto, run.progress),
         pack_selection,
         unpack_selection,
     )
@@ -208,7 +212,12 @@ def _no_progress(_what: str, _unit: str) -> AbstractContextManager[None]:
 
 
 def _select(
-    section: BaseSection, base: Vocabulary, uses: Sequence[Source], weights: Mapping[str, float], progress: Progress
+    section: BaseSection,
+    base: Vocabulary,
+    uses: Sequence[Source],
+    weights: Mapping[str, float],
+    veto: Veto | None,
+    progress: Progress,
 ) -> Selection:
     if section.by == "usage":
         table = combine([source.table(base.pattern) for source in uses])
@@ -221,6 +230,12 @@ def _select(
                 protect_prefix=section.protect_prefix,
                 min_uses=section.min_uses,
                 rank_share=section.rank_share,
+                unwanted=Filter.of(
+                    only=section.only,
+                    drop_scripts=section.drop_scripts,
+                    drop_partial_utf8=section.drop_partial_utf8,
+                    veto=veto,
+                ),
                 reorder=section.reorder,
                 indexing=index,
                 progress=advance,
@@ -231,6 +246,7 @@ def _select(
         only=section.only,
         drop_scripts=section.drop_scripts,
         drop_partial_utf8=section.drop_partial_utf8,
+        veto=veto,
         fill=section.fill,
     )
 
@@ -239,7 +255,7 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
     """Return a vocabulary with the tokens of a `[[learn]]` section behind its own."""
     sources = sources_of_learn(section, run.folder, run.jobs)
     run.count_on(sources)
-    veto, veto_inputs = _veto(run, section)
+    veto, veto_inputs = veto_of(section, f"learn:{section.label}", run.folder)
     weights, weights_inputs = weights_of(section, f"learn:{section.label}", run.folder)
     run.read(*veto_inputs, *weights_inputs)
     options: dict[str, Any] = {
@@ -289,27 +305,14 @@ def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:
     return result
 
 
-def _veto(run: Run, section: LearnSection) -> tuple[Veto | None, list[Input]]:
-    """Return what no token of a section may be, of all its files together, and the files."""
-    paths = sorted(run.folder / path for path in texts(section.veto))
-    read = [path.read_bytes() for path in paths]
-    inputs = [
-        Input(f"learn:{section.label}:veto", path.name, hashlib.sha256(data).hexdigest())
-        for path, data in zip(paths, read, strict=True)
-    ]
-    vetoes = [parse_veto(data, str(path)) for path, data in zip(paths, read, strict=True)]
-    banned = frozenset(text for veto in vetoes for text in veto.texts)
-    return Veto(banned, tuple(pattern for veto in vetoes for pattern in veto.patterns)) if paths else None, inputs
-
-
 def _merged(run: Run, base: Vocabulary) -> Vocabulary:
     """Return a vocabulary with the tokens of all `[[merge]]` sections, and their bridges, behind its own."""
     found = [source_of_merge(section, run.folder) for section in run.recipe.merge]
-    run.read(*(each for each, _ in found))
+    run.read(*(each for inputs, _ in found for each in inputs))
     parts = {
         "base": base.sha256,
         "provenance": list(base.provenance),
-        "sources": [(each.role, each.sha256, source.label) for each, source in found],
+        "sources": [(each.role, each.sha256, source.label) for inputs, source in found for each in inputs],
         "scripts": [section.script for section in run.recipe.merge],
     }
     result, cached = run.cache.run(

@@ -130,12 +130,11 @@ def _select_line(section: BaseSection, selection: Selection) -> str:
     options = [f"only {section.only}"] if section.only else []
     options += [f"without {script}" for script in section.drop_scripts]
     options += ["without partial UTF-8"] if section.drop_partial_utf8 else []
+    options += [f"without {_last(name)}" for name in texts(section.veto)]
     filtered = f" ({', '.join(options)})" if options else ""
     if section.by == "usage":
         uses = ", ".join(_last(name) for name in texts(section.on))
-        return (
-            f"{selection.kept:,} tokens of {section.name} by usage in {uses}, the last of rank {selection.last_rank:,}"
-        )
+        filtered = f"{filtered} by usage in {uses}"
     return f"{selection.kept:,} tokens of {section.name}{filtered}, the last of rank {selection.last_rank:,}"
 
 

@@ -15,15 +15,17 @@ from tokkit.counts_file import corpus_files
 from tokkit.errors import InputError, MismatchError
 from tokkit.files import sha256_of
 from tokkit.lexicon import lexicon_files, table_of_lexicon, table_of_words
-from tokkit.merge import TokenSource, vocabulary_source, word_list_source
+from tokkit.merge import TokenSource, allowed, vocabulary_source, word_list_source
 from tokkit.mixture import load_weights
 from tokkit.recipe import BaseSection, LabelsSection, LearnSection, MergeSection, texts
+from tokkit.veto import load_vetoes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tokkit.corpus import CorpusFile
     from tokkit.counts import CountsTable
+    from tokkit.veto import Veto
 
 SAMPLE = Path(tokkit.__file__).parent / "data" / "sample"
 SAMPLE_LABELS = Labels(path_pattern="{language}-{domain}.jsonl")
@@ -115,20 +117,35 @@ def weights_of(section: BaseSection | LearnSection, role: str, folder: Path) -> 
     return load_weights(path), [Input(f"{role}:weights", path.name, sha256_of(path))]
 
 
-def source_of_merge(section: MergeSection, folder: Path) -> tuple[Input, TokenSource]:
-    """Return the tokens of a `[[merge]]` section.
+def veto_of(
+    section: BaseSection | MergeSection | LearnSection, role: str, folder: Path
+) -> tuple[Veto | None, list[Input]]:
+    """Return what no token of a section may be, of all its files together, and the files in the order of their names.
+
+    Raises:
+        InputError: a file that is not there.
+        FormatError: as `tokkit.veto.parse_veto`.
+    """
+    paths = sorted(_existing(folder, name) for name in texts(section.veto))
+    return load_vetoes(paths), [Input(f"{role}:veto", path.name, sha256_of(path)) for path in paths]
+
+
+def source_of_merge(section: MergeSection, folder: Path) -> tuple[list[Input], TokenSource]:
+    """Return the tokens of a `[[merge]]` section less what it vetoes, and the files of both.
 
     Raises:
         TokkitError: the word list or vocabulary is not there, or not whole.
     """
     role = f"merge:{section.label}"
+    veto, veto_inputs = veto_of(section, role, folder)
     if section.words is not None:
         path = _existing(folder, section.words)
-        words = word_list_source(section.label, path.read_bytes())
-        return Input(role, path.name, words.sha256), words
-    vocabulary = load_base(_name_or_path(section.vocabulary or "", folder), section.pattern)
-    source = vocabulary_source(vocabulary, section.script, section.label)
-    return Input(role, Path(section.vocabulary or "").name, source.sha256), source
+        source = word_list_source(section.label, path.read_bytes())
+    else:
+        path = Path(section.vocabulary or "")
+        vocabulary = load_base(_name_or_path(section.vocabulary or "", folder), section.pattern)
+        source = vocabulary_source(vocabulary, section.script, section.label)
+    return [Input(role, path.name, source.sha256), *veto_inputs], allowed(source, veto)
 
 
 def labels_of(section: LabelsSection) -> Labels:

@@ -15,6 +15,8 @@ from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary, require_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tokkit.veto import Veto
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -24,8 +26,8 @@ class Selection:
         vocabulary: the selected tokens, renumbered densely in the base's rank order, without special tokens.
         kept: how many they are.
         dropped: reason -> how many tokens among the ranks looked at; a token counts under its first reason, in the
-            order `script:NAME`, `script:NAME partial UTF-8`, `partial UTF-8`, `non-ASCII`, `closure`; `hole` counts ids
-            without a token.
+            order `veto`, `script:NAME`, `script:NAME partial UTF-8`, `partial UTF-8`, `non-ASCII`, `closure`; `hole` counts
+            ids without a token.
         spared_bytes: single bytes that a filter or the cut names and that stay all the same.
         last_rank: the highest rank of the base that was kept.
     """
@@ -39,14 +41,55 @@ class Selection:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which tokens of a base are unwanted, whatever their rank."""
+    """Which tokens of a base are unwanted, whatever their rank.
 
-    only_ascii: bool
-    scripts: tuple[str, ...]
-    partial_utf8: bool
+    Attributes:
+        only: `ascii` where tokens of other bytes are; None where they are not.
+        scripts: names of scripts; tokens with a complete character of these are.
+        partial_utf8: tokens whose bytes are not valid UTF-8 are.
+        veto: tokens that it forbids are.
+    """
+
+    only: str | None = None
+    scripts: tuple[str, ...] = ()
+    partial_utf8: bool = False
+    veto: Veto | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        only: str | None = None,
+        drop_scripts: Sequence[str] = (),
+        drop_partial_utf8: bool = False,
+        veto: Veto | None = None,
+    ) -> Filter:
+        """Return the filter of `select`'s options.
+
+        Raises:
+            InputError: an unknown filter or script.
+        """
+        if only not in (None, "ascii"):
+            raise InputError(f"unknown filter: {only}", "the known filter is `ascii`")
+        scripts = tuple(dict.fromkeys(script_name(script) for script in drop_scripts))
+        return cls(only, scripts, drop_partial_utf8, veto)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options given, for the provenance."""
+        veto = self.veto.lines() if self.veto else []
+        options = {
+            "only": self.only,
+            "drop_scripts": list(self.scripts),
+            "drop_partial_utf8": self.partial_utf8,
+            "veto": veto,
+        }
+        return {option: value for option, value in options.items() if value}
 
     def reason(self, token: bytes) -> str | None:
         """Return why a token is unwanted; None where it is not."""
+        if self.veto and self.veto.forbids(token):
+            return "veto"
         if token.isascii():
             return None
         for script in self.scripts:
@@ -54,7 +97,13 @@ class Filter:
                 return f"script:{script}" if text_of(token) is not None else f"script:{script} partial UTF-8"
         if self.partial_utf8 and text_of(token) is None:
             return "partial UTF-8"
-        return "non-ASCII" if self.only_ascii else None
+        return "non-ASCII" if self.only else None
+
+    def ordered(self, dropped: Mapping[str, int]) -> dict[str, int]:
+        """Return reasons with their numbers in the order in which they are told."""
+        order = ["veto", *(f"script:{script}{end}" for script in self.scripts for end in ("", " partial UTF-8"))]
+        order += ["partial UTF-8", "non-ASCII", "closure", "usage", "hole"]
+        return {reason: dropped[reason] for reason in order if dropped.get(reason)}
 
 
 def select(
@@ -64,6 +113,7 @@ def select(
     only: str | None = None,
     drop_scripts: Sequence[str] = (),
     drop_partial_utf8: bool = False,
+    veto: Veto | None = None,
     fill: bool = False,
     name: str | None = None,
 ) -> Selection:
@@ -79,6 +129,7 @@ def select(
         only: `ascii` keeps tokens of ASCII bytes alone.
         drop_scripts: drop tokens with a complete character of these scripts, partial bytes around it or not.
         drop_partial_utf8: drop tokens whose bytes are not valid UTF-8.
+        veto: drop tokens that it forbids.
         fill: go on to higher ranks until `size` tokens are kept.
         name: the new vocabulary's name; the base's name and the number of tokens when omitted.
 
@@ -94,25 +145,19 @@ def select(
         >>> selection.kept, dict(selection.dropped), selection.vocabulary.tokens[256:]
         (258, {'non-ASCII': 2}, (b'ab', b'abc'))
     """
-    if only not in (None, "ascii"):
-        raise InputError(f"unknown filter: {only}", "the known filter is `ascii`")
-    scripts = tuple(dict.fromkeys(script_name(script) for script in drop_scripts))
+    unwanted = Filter.of(only=only, drop_scripts=drop_scripts, drop_partial_utf8=drop_partial_utf8, veto=veto)
     require_bytes(base)
     _check_size(base, size, fill=fill)
-    unwanted = Filter(only == "ascii", scripts, drop_partial_utf8)
     kept, dropped, spared_bytes = _walk(base, size, unwanted, fill=fill)
     if fill and len(kept) < size:
-        raise SizeError(
-            f"{base.name}: {size:,} tokens were asked for, and {len(kept):,} pass the filter",
-            f"ask for {len(kept):,} or fewer, or drop less",
-        )
-    options: dict[str, Any] = {"only": only, "drop_scripts": list(scripts), "drop_partial_utf8": drop_partial_utf8}
+        raise too_few(base, size, len(kept))
     step = {
         "step": "select",
         "tool": TOOL,
         "base": {"name": base.name, "sha256": base.sha256},
         "size": size,
-        **{option: value for option, value in (options | {"fill": fill}).items() if value},
+        **unwanted.options,
+        **({"fill": True} if fill else {}),
         "kept": len(kept),
         "last_rank": kept[-1],
     }
@@ -124,10 +169,31 @@ def select(
         segments=(Segment("prefix", 0, len(kept)),),
         provenance=(*base.provenance, step),
     )
-    order = [*(f"script:{script}{end}" for script in scripts for end in ("", " partial UTF-8"))]
-    order += ["partial UTF-8", "non-ASCII", "closure", "hole"]
-    reasons = {reason: dropped[reason] for reason in order if dropped[reason]}
-    return Selection(vocabulary, len(kept), reasons, spared_bytes, kept[-1])
+    return Selection(vocabulary, len(kept), unwanted.ordered(dropped), spared_bytes, kept[-1])
+
+
+def too_few(base: Vocabulary, size: int, passed: int) -> SizeError:
+    """Return the error of a size that a filter leaves too few tokens for."""
+    return SizeError(
+        f"{base.name}: {size:,} tokens were asked for, and {passed:,} pass the filter",
+        f"ask for {passed:,} or fewer, or drop less",
+    )
+
+
+def without(base: Vocabulary, unwanted: Filter) -> tuple[Vocabulary, dict[str, int]]:
+    """Return a base with holes where tokens are unwanted, or not made of two kept ones, and how many went for which reason.
+
+    Example:
+        >>> from tokkit.veto import Veto
+        >>> tokens = (*(bytes([byte]) for byte in range(256)), b"ab", b"abc", b"abcd")
+        >>> base, dropped = without(Vocabulary("tiny", "", tokens), Filter(veto=Veto(frozenset({"abc"}))))
+        >>> base.tokens[256:], dropped
+        ((b'ab', b'', b''), {'veto': 1, 'closure': 1})
+    """
+    kept, dropped, _ = _walk(base, len(base.tokens), unwanted, fill=False)
+    stay = set(kept)
+    tokens = tuple(token if rank in stay else b"" for rank, token in enumerate(base.tokens))
+    return replace(base, tokens=tokens), unwanted.ordered(dropped)
 
 
 def _check_size(base: Vocabulary, size: int, *, fill: bool) -> None:

@@ -14,6 +14,9 @@ Counts of a sample say little about rare tokens, and nothing about slices that i
 ranks whatever their uses; and `rank_share` adds to the uses what the ranks alone promise. The base was learned from far more
 text than a sample has, and how common a token was there falls about as 1 / rank (Zipf's law; `_FLAT_RANKS` for the first ones).
 
+A filter (`tokkit.select.Filter`) takes its tokens and those made of them out of the base first, as if they had no use; ranks
+stay those of the base.
+
 What was selected can be put into another order (`reorder`), in which merging comes nearer to the fewest tokens of the text:
 `tokkit.reorder`. The tokens are the same, text is then cut otherwise than the base cuts it, and a protected prefix stays.
 """
@@ -22,7 +25,6 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,7 @@ from tokkit.curves import curve, final_uses, is_closed, require_pattern
 from tokkit.encode import merge_parts
 from tokkit.errors import InputError, LawError, SizeError
 from tokkit.reorder import better_order
-from tokkit.select import Selection
+from tokkit.select import Filter, Selection, too_few, without
 from tokkit.vocabulary import SINGLE_BYTES, Segment, Vocabulary, rank_lines, require_bytes
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def select_by_usage(
     protect_prefix: int = 0,
     min_uses: int = 2,
     rank_share: float = 0.0,
+    unwanted: Filter | None = None,
     reorder: bool = False,
     name: str | None = None,
     indexing: Callable[[int, int], None] | None = None,
@@ -101,6 +104,7 @@ def select_by_usage(
         protect_prefix: the ranks below this one stay, whatever their uses.
         min_uses: tokens used less often (weighed) are taken for equally useless.
         rank_share: uses that the ranks promise, as a share of those that were counted: 0.1 adds a tenth.
+        unwanted: tokens that must not stay, protected or not; the single bytes do.
         reorder: put the tokens behind the single bytes and the protected prefix into an order in which merging takes fewer.
         name: the new vocabulary's name; the base's name, `usage` and the number of tokens when omitted.
         indexing: as in `tokkit.reorder.reorder`.
@@ -121,14 +125,22 @@ def select_by_usage(
         >>> chosen.selection.vocabulary.tokens[256:], chosen.gains[0].tokens, chosen.gains[0].prefix_tokens
         ((b'ab', b'cd', b'cde'), 10, 12)
     """
+    require_bytes(base)
+    unwanted = unwanted or Filter()
+    wanted, dropped = without(base, unwanted) if unwanted.options else (base, {})
+    if wanted.n_ranks < size <= base.n_ranks:
+        raise too_few(base, size, wanted.n_ranks)
     usage = order_by_usage(
-        base, size, table, weights=weights, protect_prefix=protect_prefix, min_uses=min_uses, rank_share=rank_share
+        wanted, size, table, weights=weights, protect_prefix=protect_prefix, min_uses=min_uses, rank_share=rank_share
     )
     ranks = usage.ranks(size)
     if reorder:
         ranks = _reordered(base, ranks, protect_prefix, table, weights, indexing, progress)
-    selection = _selection(base, size, ranks, {**usage.options, **({"reorder": True} if reorder else {})}, name)
-    return UsageSelection(selection, _gains(base, selection.vocabulary, table))
+    options = {**usage.options, **unwanted.options, **({"reorder": True} if reorder else {})}
+    vocabulary = _vocabulary(base, size, ranks, options, name)
+    unused = {"usage": wanted.n_ranks - len(ranks), "hole": len(base.tokens) - base.n_ranks}
+    selection = Selection(vocabulary, len(ranks), unwanted.ordered(dropped | unused), 0, max(ranks))
+    return UsageSelection(selection, _gains(base, vocabulary, table))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +168,7 @@ class Usage:
 
     def vocabulary(self, size: int) -> Vocabulary:
         """Return the vocabulary of `size` tokens."""
-        return _selection(self.base, size, self.ranks(size), self.options, None).vocabulary
+        return _vocabulary(self.base, size, self.ranks(size), self.options, None)
 
 
 def order_by_usage(
@@ -337,9 +349,9 @@ def _reordered(
     return ranks[:n_fixed] + [ranks[n_fixed + place] for place in places]
 
 
-def _selection(
+def _vocabulary(
     base: Vocabulary, size: int, ranks: Sequence[int], options: Mapping[str, Any], name: str | None
-) -> Selection:
+) -> Vocabulary:
     tokens = tuple(base.tokens[rank] for rank in ranks)
     step = {
         "step": "select",
@@ -352,7 +364,7 @@ def _selection(
         "last_rank": max(ranks),
         "sha256": hashlib.sha256(rank_lines(tokens)).hexdigest(),
     }
-    vocabulary = replace(
+    return replace(
         base,
         name=name or f"{base.name}-usage-{len(tokens)}",
         tokens=tokens,
@@ -360,9 +372,6 @@ def _selection(
         segments=(Segment("prefix", 0, len(tokens)),),
         provenance=(*base.provenance, step),
     )
-    kept = set(ranks)
-    dropped = Counter("usage" if token else "hole" for rank, token in enumerate(base.tokens) if rank not in kept)
-    return Selection(vocabulary, len(tokens), dict(dropped), 0, max(ranks))
 
 
 def _gains(base: Vocabulary, chosen: Vocabulary, table: CountsTable) -> tuple[SliceGain, ...]:

@@ -80,9 +80,9 @@ def run(
     from tokkit.counts import slice_weights
     from tokkit.files import write_atomically
     from tokkit.foreign import ForeignVocabulary
-    from tokkit.learn_veto import parse_veto
     from tokkit.render import audit as rendering
     from tokkit.render.progress import progress
+    from tokkit.veto import parse_veto
 
     if output is not None:
         outputs.check(output)

@@ -52,16 +52,16 @@ def run(
     from tokkit.formats.tokens import save
     from tokkit.learn import learn
     from tokkit.learn_memory import require_memory
-    from tokkit.learn_veto import parse_veto
     from tokkit.lexicon import table_of_lexicon
     from tokkit.render import summary
     from tokkit.render.progress import progress
     from tokkit.reorder import reorder as reordered
+    from tokkit.veto import load_vetoes
 
     outputs.check(output, ".tokens")
     if not (counts or lexicon or words):
         raise InputError("nothing to learn from", "name a counts table, a --lexicon or a list of --words")
-    vetoed = None if veto is None else parse_veto(veto.read_bytes(), str(veto))
+    vetoed = load_vetoes(veto or ())
     start = inputs.vocabulary(base, pattern)
     checks.refuse_twice([str(path) for path in counts or ()], quiet=quiet)
     listed = [table_of_lexicon(name, start.pattern) for name in lexicon or ()]

@@ -35,6 +35,7 @@ def run(
     on: options.OptionalOn = None,
     size: options.OptionalSize = None,
     script: options.Script = None,
+    veto: options.Veto = None,
     language: options.Language = None,
     domain: options.Domain = None,
     path_pattern: options.PathPattern = None,
@@ -49,7 +50,8 @@ def run(
 
     Duplicates go. A token that merges alone would not reach gets the fewest
     bridges that lead to it; they count towards --size. --script filters the
-    tokens of other vocabularies. Those of --from are chosen by what they save
+    tokens of other vocabularies, --veto all of them; a bridge may still be one
+    that it names. Those of --from are chosen by what they save
     on the counts of --on, the best --size of all donors together; without --on
     they come in their donors' order, the first donor first, as from a SOURCE.
     Costs seconds; with --on about 10 s on 20 MB, more without --size.
@@ -60,15 +62,19 @@ def run(
     """
     from tokkit.corpus import Labels
     from tokkit.formats.tiktoken import save
+    from tokkit.merge import allowed
     from tokkit.render import summary
+    from tokkit.veto import load_vetoes
 
     named, given = sources or [], donors or []
     outputs.check(output, ".tiktoken", inputs=[vocab, *named, *given])
     _check_use(named, given, on, script)
     base = inputs.vocabulary(vocab, pattern)
-    taken = _told_apart([_donor(each, script, pattern, base) for each in given], given)
+    vetoed = load_vetoes(veto or ())
+    taken = _told_apart([allowed(_donor(each, script, pattern, base), vetoed) for each in given], given)
     if on is None:
-        merged, told = _merged(base, [*(_source(each, script, pattern) for each in named), *taken], size, output.stem)
+        listed = [allowed(_source(each, script, pattern), vetoed) for each in named]
+        merged, told = _merged(base, [*listed, *taken], size, output.stem)
     else:
         labels = Labels(
             language=inputs.stated_language(language), domain=domain, text_field=text_field, path_pattern=path_pattern

@@ -172,8 +172,8 @@ MinPretokens = Annotated[
     typer.Option("--min-pretokens", metavar="N", min=1, help="Fewest distinct pretokens around a learned token."),
 ]
 Veto = Annotated[
-    Path | None,
-    typer.Option("--veto", metavar="FILE", help="File of texts and /regexes/ that no learned token may be."),
+    list[Path] | None,
+    typer.Option("--veto", metavar="FILE", help="File of texts and /regexes/ that no token may be; repeatable."),
 ]
 WeighByOption = Annotated[
     WeighBy,

@@ -12,6 +12,8 @@ from tokkit.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tokkit.select import Filter
+
 
 def run(
     base: options.VocabularyArgument,
@@ -21,6 +23,7 @@ def run(
     only: options.OnlyOption = None,
     drop_script: options.DropScript = None,
     drop_partial_utf8: options.DropPartial = False,
+    veto: options.Veto = None,
     fill: options.Fill = False,
     by: Annotated[
         options.By, typer.Option("--by", metavar="rank|usage", help="Which tokens of the base stay.")
@@ -58,15 +61,14 @@ def run(
     """
     from tokkit.formats.tiktoken import save
     from tokkit.render import summary
-    from tokkit.select import select
+    from tokkit.select import Filter, select
+    from tokkit.veto import load_vetoes
 
     outputs.check(output, ".tiktoken", inputs=[base])
-    filtered = only is not None or bool(drop_script) or drop_partial_utf8 or fill
+    only_ascii, vetoed = only.value if only else None, load_vetoes(veto or ())
     if by is options.By.USAGE:
-        if filtered:
-            raise InputError(
-                "--by usage together with a filter", "select with the filter first, then --by usage from what it wrote"
-            )
+        if fill:
+            raise InputError("--by usage with --fill", "leave --fill out: --by usage always keeps --size tokens")
         _by_usage(
             base,
             size,
@@ -76,6 +78,9 @@ def run(
             protect_prefix,
             min_uses,
             rank_share,
+            Filter.of(
+                only=only_ascii, drop_scripts=drop_script or (), drop_partial_utf8=drop_partial_utf8, veto=vetoed
+            ),
             reorder,
             name,
             pattern,
@@ -90,9 +95,10 @@ def run(
     selection = select(
         inputs.vocabulary(base, pattern),
         size,
-        only=only.value if only else None,
+        only=only_ascii,
         drop_scripts=drop_script or (),
         drop_partial_utf8=drop_partial_utf8,
+        veto=vetoed,
         fill=fill,
         name=name or output.stem,
     )
@@ -110,6 +116,7 @@ def _by_usage(
     protect_prefix: int,
     min_uses: int,
     rank_share: float,
+    unwanted: Filter,
     reorder: bool,
     name: str | None,
     pattern: str | None,
@@ -139,6 +146,7 @@ def _by_usage(
             protect_prefix=protect_prefix,
             min_uses=min_uses,
             rank_share=rank_share,
+            unwanted=unwanted,
             reorder=reorder,
             name=name or output.stem,
             indexing=indexing,

@@ -30,6 +30,7 @@ def of_donation(donation: Donation) -> Summary:
                 "in_base": donor.in_base,
                 "shared": donor.shared,
                 "split_by_pattern": donor.split_by_pattern,
+                "vetoed": donor.vetoed,
                 "chosen": donor.chosen,
                 "bridges": donor.bridges,
                 "tokens_saved": donor.saved,
@@ -51,6 +52,7 @@ def _line(donor: Donor) -> str:
             (donor.in_base, "in the base already"),
             (donor.shared, "in a donor before it"),
             (donor.split_by_pattern, "that the pattern splits"),
+            (donor.vetoed, "that --veto forbids"),
         )
         if number
     ]

@@ -79,6 +79,8 @@ def of_merge(merge: Merge) -> Summary:
     if merge.split_by_pattern:
         number = talk.counted(len(merge.split_by_pattern), "token")
         lines.append(f"skipped {number} that the pattern splits: {first_of(merge.split_by_pattern)}")
+    if merge.vetoed:
+        lines.append(f"left out {talk.counted(merge.vetoed, 'token')} that --veto forbids")
     if merge.left_out:
         lines.append(f"left out {talk.counted(merge.left_out, 'token')} for which --size has no room")
     lines.append(f"{talk.counted(merge.vocabulary.n_ranks, 'mergeable token')} in all")
@@ -89,6 +91,7 @@ def of_merge(merge: Merge) -> Summary:
         "bridges": [data.token(bridge) for bridge in merge.bridges],
         "fewest_bridges": merge.fewest_bridges,
         "left_out": merge.left_out,
+        "vetoed": merge.vetoed,
         "split_by_pattern": [data.token(token) for token in merge.split_by_pattern],
     }
     return Summary(tuple(lines), document)
