@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import re
 import shutil
@@ -17,7 +19,6 @@ from tokkit.counts import count_texts
 from tokkit.counts_file import load
 from tokkit.counts_table import Slice
 from tokkit.curves import final_uses
-from tokkit.files import sha256_of
 from tokkit.mixture import load_weights
 from vocab.code_uses import main
 
@@ -152,7 +153,7 @@ def test_a_folder_without_packages_is_refused(tmp_path: Path, name: str, capsys:
     assert (
         capsys.readouterr()
         .err.splitlines()[-1]
-        .endswith(f"{tmp_path / name}: no packages; vocab/code-uses.packages.txt names those that were counted")
+        .endswith(f"{tmp_path / name}: no packages; vocab/code-uses.packages.txt.gz names those that were counted")
     )
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
@@ -178,16 +179,17 @@ def test_the_uses_are_those_of_the_text(cl100k: Vocabulary, tmp_path: Path) -> N
 
 def test_the_table_that_is_kept_is_of_the_packages_that_are_named(cl100k: Vocabulary) -> None:
     table = load(FOLDER / "code-uses.parquet")
-    packages = FOLDER / "code-uses.packages.txt"
-    names = packages.read_text("utf-8").splitlines()
+    packages = gzip.decompress((FOLDER / "code-uses.packages.txt.gz").read_bytes())
+    names = packages.decode().splitlines()
     assert names == sorted(set(names))
-    assert table.provenance["packages"] == sha256_of(packages)
+    named = hashlib.sha256(packages).hexdigest()
+    assert table.provenance["packages"] == named
     assert table.provenance["base"] == cl100k.sha256
     assert len({part.key for part in table.slices}) == len(np.unique(table.slice_ids)) == 8
     assert int(table.counts.min()) == table.provenance["least"] == 10
     assert all(table.pretoken(row) in cl100k.ranks for row in range(0, len(table), 97))
     words = load(FOLDER / "code-words.parquet")
-    assert (words.pattern, words.provenance["packages"]) == (cl100k.pattern, sha256_of(packages))
+    assert (words.pattern, words.provenance["packages"]) == (cl100k.pattern, named)
     assert int(words.documents.min()) == words.provenance["least"] == 40
     for weights in ("tokkit-92k.base.toml", "tokkit-ladder.base.toml"):
         shares = load_weights(FOLDER / weights)
@@ -196,7 +198,7 @@ def test_the_table_that_is_kept_is_of_the_packages_that_are_named(cl100k: Vocabu
 
 
 def test_no_held_out_project_is_among_the_packages() -> None:
-    names = (FOLDER / "code-uses.packages.txt").read_text("utf-8").split()
+    names = gzip.decompress((FOLDER / "code-uses.packages.txt.gz").read_bytes()).decode().split()
     projects = "redis|libspring|axios|express|librosa|llm|sqlite-utils|httpx|structlog|ripgrep|cargo"
     parts = "(lib)?rust-(cargo|ripgrep|grep|ignore|globset)|golang-github-gin-gonic-gin"
     held_out = re.compile(rf"((python3?-|node-)?({projects})|{parts})[-_]")

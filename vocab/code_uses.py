@@ -2,7 +2,7 @@
 
     python vocab/code_uses.py PACKAGES build/code-uses.parquet build/code-words.parquet --without HELDOUT/*.jsonl.zst
 
-PACKAGES is a folder with the files that `code-uses.packages.txt` names: sources (`apt-get source --download-only`) and
+PACKAGES is a folder with the files that `code-uses.packages.txt.gz` names: sources (`apt-get source --download-only`) and
 binaries (`apt-get download`). Of each package at most 6.4 MB a language are counted, files in the order of the hash of their
 path; what is vendored, generated, minified or no UTF-8 is left out, and so is a file that has 100 bytes from the start of a line
 in common with a text of `--without`, and the second of two files that differ in white space alone. In its language a package
@@ -87,7 +87,9 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     packages = sorted(each for each in arguments.packages.glob("*") if re.search(r"\.(deb|tar\.\w+)$", each.name))
     if not packages:
-        parser.error(f"{arguments.packages}: no packages; vocab/code-uses.packages.txt names those that were counted")
+        parser.error(
+            f"{arguments.packages}: no packages; vocab/code-uses.packages.txt.gz names those that were counted"
+        )
     windows = frozenset(_windows(text.text for text in read(arguments.without))) if arguments.without else frozenset()
     base = load_base(_BASE)
     counted = _count(packages, windows, base)
