@@ -41,7 +41,7 @@ vocabularies: .venv/dev-installed kernels ## build the vocabularies that vocab/ 
 build/counts/cl100k-%.tiktoken:
 	@$(TOKKIT) select cl100k_base --size $* --by usage --on build/counts/en-code.parquet --on build/counts/zh.parquet \
 	  --on vocab/code-uses.parquet \
-	  --weights vocab/tokkit-ladder.base.toml --min-uses 0 --rank-share 0.03 --quiet -o $@ > /dev/null
+	  --weights vocab/tokkit-ladder.base.toml --min-uses 0 --rank-share 0.03 --veto vocab/tokkit-base.veto.txt --quiet -o $@ > /dev/null
 
 kept-%:
 	@$(TOKKIT) build -q vocab/$*.toml > /dev/null && cmp build/$*/$*.tiktoken vocab/$*.tiktoken && \

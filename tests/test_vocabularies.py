@@ -14,14 +14,13 @@ import pytest
 import regex
 import tiktoken
 
-from tokkit.audit_rules import behind_mark
-from tokkit.counts_file import corpus_files as files_of_table
+from tokkit.audit_rules import behind_mark, unwanted_character
 from tokkit.counts_file import load as load_counts
 from tokkit.files import sha256_of
-from tokkit.veto import parse_veto
 from tokkit.mixture import load_weights
 from tokkit.recipe import load, texts
 from tokkit.usage import first_foreign
+from tokkit.veto import load_vetoes
 from tokkit.vocabulary import Vocabulary
 
 FOLDER = Path(__file__).parents[1] / "vocab"
@@ -32,13 +31,13 @@ SIZES = {  # tokens of each segment
     "tokkit-64k": {"prefix": 39_000, "learned:code": 1_000, "learned:zh": 25_408, "spare": 128},
     "tokkit-128k": {
         "prefix": 65_408,
-        "bridge": 98,
-        "learned:cl100k": 30_486,
+        "bridge": 97,
+        "learned:cl100k": 30_129,
         "learned:code": 7_000,
-        "learned:zh": 27_952,
+        "learned:zh": 28_310,
         "spare": 128,
     },
-    "tokkit-160k": {"prefix": 130_944, "bridge": 131, "learned:cl100k": 11_704, "learned:zh": 20_933, "spare": 128},
+    "tokkit-160k": {"prefix": 130_944, "bridge": 135, "learned:cl100k": 11_595, "learned:zh": 21_038, "spare": 128},
     "tokkit-multilingual-128k": {"prefix": 85_000, "learned:multi": 46_000, "spare": 72},
 }
 LADDER = ("tokkit-64k", "tokkit-128k", "tokkit-160k")
@@ -107,13 +106,25 @@ def test_each_step_of_the_ladder_keeps_the_ids_of_the_one_below(
 @pytest.mark.parametrize("name", SIZES)
 def test_no_learned_token_is_vetoed(kept: dict[str, Vocabulary], name: str) -> None:
     for section in load(FOLDER / f"{name}.toml").learn:
-        paths = [FOLDER / path for path in texts(section.veto)]
-        vetoes = [parse_veto(path.read_bytes(), path.name) for path in paths]
+        veto = load_vetoes([FOLDER / path for path in texts(section.veto)])
+        assert veto is not None
         tokens = learned(kept[name], section.label)[-section.size :]  # before them, those of the step below
         assert len(tokens) == section.size
-        assert [token for token in tokens if any(veto.forbids(token) for veto in vetoes)] == []
+        assert [token for token in tokens if veto.forbids(token)] == []
         for text in ("我们，", "，你也可以在", "你也可以在", "如果对你有帮助", "\u200b"):
-            assert any(veto.forbids(text.encode()) for veto in vetoes), text
+            assert veto.forbids(text.encode()), text
+
+
+@pytest.mark.parametrize("name", [name for name in SIZES if name.startswith("tokkit-") and "multi" not in name])
+def test_nothing_of_cl100k_is_vetoed_or_hidden(kept: dict[str, Vocabulary], name: str) -> None:
+    recipe = load(FOLDER / f"{name}.toml")
+    sections = [recipe.base] if recipe.base.by == "usage" else list(recipe.merge)
+    (veto,) = (load_vetoes([FOLDER / path for path in texts(section.veto)]) for section in sections)
+    assert veto is not None
+    tokens = kept[name].tokens[: recipe.base.size] if recipe.base.by == "usage" else learned(kept[name], "cl100k")
+    assert [token for token in tokens if len(token) > 1 and veto.forbids(token)] == []
+    found = [text for token in kept[name].tokens if len(token) > 1 and (text := text_of(token)) is not None]
+    assert [text for text in found if unwanted_character(text)] == []
 
 
 @pytest.mark.parametrize("name", ["tokkit-92k", "tokkit-64k", "tokkit-128k"])
@@ -193,17 +204,13 @@ def test_the_sidecar_names_every_corpus_file_by_sha256(kept: dict[str, Vocabular
     languages = {"tokkit-multilingual-128k": ("",), "internlm2-report": ("zh-",)}.get(name, ("zh-", "en-", "code-"))
     steps = [step for step in kept[name].provenance if step["step"] == "build"]
     named = {(each["name"], each["sha256"]) for step in steps for each in step["corpus"]}
-    of_packages = set(files_of_table(FOLDER / "code-uses.parquet")) if "code-" in languages else set()
-    assert len(of_packages) in (0, 8)
-    assert named - of_packages == {
-        (file, digest) for file, digest in corpus_files().items() if file.startswith(languages)
-    }
-    assert of_packages <= named
+    assert named == {(file, digest) for file, digest in corpus_files().items() if file.startswith(languages)}
     recipe = load(FOLDER / f"{name}.toml")
     assert [each["size"] for each in steps[-1]["recipe"]["learn"]] == [each.size for each in recipe.learn]
     files = {each["name"]: each["sha256"] for each in steps[-1]["inputs"] if (FOLDER / each["name"]).is_file()}
     assert files == {file: sha256_of(FOLDER / file) for file in files}
-    assert {Path(path).name for each in recipe.learn for path in texts(each.veto)} <= set(files)
+    vetoes = [recipe.base.veto, *(each.veto for each in recipe.merge), *(each.veto for each in recipe.learn)]
+    assert {Path(path).name for veto in vetoes for path in texts(veto)} <= set(files)
 
 
 @pytest.mark.corpus
