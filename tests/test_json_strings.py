@@ -18,10 +18,14 @@ SEED = 7159
 
 def unquoted(strings: list[bytes]) -> tuple[int, list[bytes], list[int]]:
     """Return how many strings are good, their texts, and the characters of each."""
-    data = np.frombuffer(b"".join(strings) + bytes(8), np.uint8)
-    starts = np.cumsum([0, *map(len, strings)])
-    out, out_starts, characters = np.empty(data.size, np.uint8), np.empty_like(starts), np.empty(len(strings), np.int64)
-    good = unquote(data, starts, out, out_starts, characters)
+    data = np.frombuffer(b"".join(strings), np.uint8)
+    bounds = np.cumsum([0, *map(len, strings)])
+    out, out_starts, characters = (
+        np.empty(data.size + 8, np.uint8),
+        np.empty_like(bounds),
+        np.empty(len(strings), np.int64),
+    )
+    good = unquote(data, bounds[:-1].copy(), bounds[1:].copy(), out, out_starts, characters)
     texts = (
         [out[out_starts[i] : out_starts[i + 1]].tobytes() for i in range(len(strings))] if good == len(strings) else []
     )

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 # Small, and through every branch: growth, long and short, scan and heap, re-indexing, a veto, no data. Whatever is compared
 # with the reference elsewhere is only run here; an index out of bounds raises IndexError.
 SCRIPT = r"""
+import json
 import random
 import shutil
 import tempfile
@@ -30,6 +31,7 @@ from tokkit import learn as learn_module
 from tokkit.audit import audit
 from tokkit.audit_documents import Text
 from tokkit.corpus import find
+from tokkit.corpus_lines import find_documents
 from tokkit.counts import combine, count, count_texts, reweight
 from tokkit.counts_counter import Counter, slices_of
 from tokkit.counts_table import merged_rows, summed, table_of
@@ -57,6 +59,17 @@ texts = [*HOSTILE.values(), *("".join(rng.choices("ab 1'\n我𠀀é\u0301.", k=r
 for pattern in _KERNELS:
     for text in texts:
         assert b"".join(split_bytes(text.encode(), pattern)) == text.encode()
+
+record = {"n": [-0.5, {"a": [True, None]}], "id": "é中", "text": "", "c": 1e9}
+for ascii_only in (True, False):
+    lines = [json.dumps(record | {"text": text}, ensure_ascii=ascii_only).encode() for text in texts]
+    found = find_documents(b"\n".join(lines), "text", "none", ["id"] if not ascii_only else [])
+    assert found.texts.data == "".join(texts).encode()
+    for line in lines[:40]:
+        for cut in range(len(line)):
+            assert find_documents(line[:cut], "text", "id", []) is None or cut == 0
+            find_documents(line[cut:], "text", "id", [])
+assert find_documents(b"{}\n" * 9, "text", "id", []) is None
 
 pattern = PATTERNS["cl100k_base"]
 counts_counter._LARGE = 1 << 10  # more than that grows where it lies

@@ -16,7 +16,8 @@ import numpy as np
 
 from tokkit.corpus_blocks import Block, blocks, sample_key
 from tokkit.corpus_files import CorpusFile, Labels, find
-from tokkit.corpus_rows import Rows, bounds_of, invalid_utf8, json_rows, parquet_rows
+from tokkit.corpus_lines import bounds_of
+from tokkit.corpus_rows import Rows, invalid_utf8, json_rows, parquet_rows
 from tokkit.errors import CorpusError, InputError
 
 if TYPE_CHECKING:

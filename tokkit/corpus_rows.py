@@ -1,6 +1,7 @@
 """The documents of one block as lists: JSON lines and Arrow rows decoded, and what is wrong with one named by its place.
 
-A whole block is decoded at once; only when that fails is it gone through line by line, for the culprits.
+Lines are left to a kernel (`tokkit.corpus_lines`); what that cannot tell is decoded a whole block at once, and only when that
+fails too line by line, for the culprits.
 """
 
 from __future__ import annotations
@@ -18,13 +19,11 @@ import pyarrow as pa
 from pyarrow import compute
 
 from tokkit.corpus_files import label_problem
+from tokkit.corpus_lines import Texts, bounds_of, find_documents, unquoted
 from tokkit.errors import CorpusError, InputError
-from tokkit.kernels.json_strings import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-
-    from numpy.typing import NDArray
 
     from tokkit.corpus_blocks import Block
     from tokkit.corpus_files import Labels
@@ -41,29 +40,6 @@ _JSON_KINDS = {
     "list": "an array",
     "str": "a string",
 }
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Texts one after the other in UTF-8, where each starts, and the end, and how many characters each has."""
-
-    data: bytes
-    starts: NDArray[np.int64]
-    characters: NDArray[np.int64]
-
-    @staticmethod
-    def of(texts: list[str]) -> Texts:
-        """Encode texts."""
-        encoded = list(map(str.encode, texts))
-        characters = np.fromiter(map(len, texts), np.int64, len(texts))
-        return Texts(b"".join(encoded), bounds_of(encoded), characters)
-
-
-def bounds_of(parts: Sequence[bytes | msgspec.Raw]) -> NDArray[np.int64]:
-    """Return where each part starts when all are put one after the other, and the end: int64[n + 1]."""
-    bounds = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=bounds[1:])
-    return bounds
 
 
 @dataclass(frozen=True)
@@ -91,6 +67,9 @@ def json_rows(block: Block, labels: Labels, *, stop: bool) -> Rows:
     Raises:
         CorpusError: with `stop`, at the first line that is not a document.
     """
+    found = _found(block, labels)
+    if found is not None:
+        return found
     fields = (labels.text_field, labels.id_field, labels.language_field, labels.domain_field)
     lines = block.data.split(b"\n")
     errors: tuple[CorpusError, ...] = ()
@@ -101,7 +80,9 @@ def json_rows(block: Block, labels: Labels, *, stop: bool) -> Rows:
             records = [decode(line) for line in lines if line]
             labelled = [get for get in (language_of, domain_of) if get]
             if not any(label_problem(value) for get in labelled for value in set(map(get, records))):
-                texts = _unquoted(list(map(text_of, records)))
+                quoted = list(map(text_of, records))
+                bounds = bounds_of(quoted)
+                texts = unquoted(np.frombuffer(b"".join(quoted), np.uint8), bounds[:-1].copy(), bounds[1:].copy())
     if texts is None:  # somebody has broken the format, or the decoder that says who is wanted
         _, (text_of, id_of, language_of, domain_of) = _decoder(*fields, quoted=False)
         records, numbers, errors = _judge_lines(block, labels, lines, stop=stop)
@@ -117,14 +98,20 @@ def json_rows(block: Block, labels: Labels, *, stop: bool) -> Rows:
     )
 
 
-def _unquoted(quoted: list[msgspec.Raw]) -> Texts | None:
-    """Return the texts of JSON strings as they stand in a file, None where one of them is no valid string."""
-    starts = bounds_of(quoted)
-    data = np.frombuffer(b"".join([*quoted, bytes(8)]), np.uint8)  # with the room that the kernel reads beyond the end
-    out, out_starts, characters = np.empty(data.size, np.uint8), np.empty_like(starts), np.empty(len(quoted), np.int64)
-    if unquote(data, starts, out, out_starts, characters) < len(quoted):
+def _found(block: Block, labels: Labels) -> Rows | None:
+    """Return the documents of a block that the kernel can tell, None where one of them is for the decoder."""
+    label_fields = [field for field in (labels.language_field, labels.domain_field) if field]
+    found = find_documents(block.data, labels.text_field, labels.id_field, label_fields)
+    if found is None or any(label_problem(value) for column in found.labels for value in set(column)):
         return None
-    return Texts(out[: out_starts[-1]].tobytes(), out_starts, characters)
+    columns = iter(found.labels)
+    return Rows(
+        found.texts,
+        _ids(found.ids, (block.first_line + found.lines).tolist(), block.file.name),
+        next(columns) if labels.language_field else None,
+        next(columns) if labels.domain_field else None,
+        (),
+    )
 
 
 def _ids(values: Iterable[str | int | None], numbers: Sequence[int], name: str) -> list[str]:

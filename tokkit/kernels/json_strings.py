@@ -22,6 +22,17 @@ UNESCAPED[np.frombuffer(b'"\\/bfnrt', np.uint8)] = np.frombuffer(b'"\\/\b\f\n\r\
 
 
 @inlined
+def word_at(data: NDArray[np.uint8], position: int) -> np.uint64:
+    """Return eight bytes as a little-endian word, with zeros for those beyond the end."""
+    if position + 8 <= data.size:
+        return load_word(data, position)
+    word = np.uint64(0)
+    for offset in range(data.size - position):
+        word |= np.uint64(data[position + offset]) << np.uint64(8 * offset)
+    return word
+
+
+@inlined
 def is_plain(word: np.uint64) -> bool:
     """Tell whether eight bytes are printable ASCII without a backslash, so that they stand for themselves."""
     backslashes = word ^ ONES * np.uint64(BACKSLASH)
@@ -66,26 +77,27 @@ def hexadecimal(data: NDArray[np.uint8], position: int, stop: int) -> int:
 def unquote(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
     out: NDArray[np.uint8],
     out_starts: NDArray[np.int64],
     characters: NDArray[np.int64],
 ) -> int:
     """Write the texts of JSON strings one after the other to `out`; return how many there are up to the first bad one.
 
-    String i is `data[starts[i]:starts[i + 1]]`, its quotes included. Writes where each text starts, and the end, and how many
+    String i is `data[starts[i]:stops[i]]`, its quotes included. Writes where each text starts, and the end, and how many
     characters it has. A bad one is no string, or not one by the rules of JSON, or not UTF-8, or has half a surrogate pair; the
-    caller finds out which. `data` and `out` need eight bytes of room at the end; `out` is no longer than `data`.
+    caller finds out which. `out` needs as much room as the strings have, and eight bytes at the end.
     """
     used = 0
-    for i in range(starts.size - 1):
+    for i in range(starts.size):
         out_starts[i] = used
         position = starts[i] + 1
-        stop = starts[i + 1] - 1
+        stop = stops[i] - 1
         if stop < position or data[position - 1] != QUOTE or data[stop] != QUOTE:
             return i
         n_characters = 0
         while position < stop:
-            word = load_word(data, position)
+            word = word_at(data, position)
             lead = data[position]
             if lead >= 0x80:
                 length = utf8_length(word)
@@ -117,8 +129,8 @@ def unquote(
                 used += length
             n_characters += 1
         characters[i] = n_characters
-    out_starts[starts.size - 1] = used
-    return int(starts.size - 1)
+    out_starts[starts.size] = used
+    return int(starts.size)
 
 
 @kernel
