@@ -43,7 +43,7 @@ def test_a_base_that_is_nowhere_is_an_error(cl100k, tmp_path, monkeypatch):
         base_of(cl100k)
 
 
-@pytest.mark.parametrize("change", [{"size": "many"}, {"base": None}])
+@pytest.mark.parametrize("change", [{"size": "many"}, {"base": None}, {"veto": "all"}])
 def test_an_edited_step_is_refused(cl100k, change):
     made = select(cl100k, 1000).vocabulary
     edited = replace(made, provenance=(made.provenance[0], {**made.provenance[1], **change}))

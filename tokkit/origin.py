@@ -58,7 +58,9 @@ def base_of(vocabulary: Vocabulary, source: Vocabulary | None = None) -> Vocabul
                 only=step.get("only"),
                 drop_scripts=step.get("drop_scripts", ()),
                 drop_partial_utf8=step.get("drop_partial_utf8", False),
-                veto=parse_veto("\n".join(step.get("veto", ())).encode(), "the provenance's veto"),
+                veto=parse_veto(
+                    "\n".join(map(str, _field({"veto": [], **step}, "veto"))).encode(), "the provenance's veto"
+                ),
                 fill=step.get("fill", False),
             ).vocabulary
     return found
@@ -86,7 +88,7 @@ def _known_base(provenance: tuple[Mapping[str, Any], ...]) -> Vocabulary | None:
 
 
 def _field(step: Mapping[str, Any], name: str) -> Any:
-    kind = {"base": dict, "size": int, "protect_prefix": int}[name]
+    kind = {"base": dict, "size": int, "protect_prefix": int, "veto": list}[name]
     if not isinstance(step.get(name), kind):
         raise FormatError(
             f"the provenance has a select step whose {name} is {step.get(name)!r}",
