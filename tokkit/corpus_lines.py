@@ -133,8 +133,6 @@ def _string(value: bytes) -> str:
 
 def _strings(data: bytes, places: Sequence[tuple[int, int]]) -> list[str]:
     """Return the strings at some places, each of the same bytes made once: most documents of a block have the same labels."""
-    known: dict[bytes, str] = {}
     values = [data[start:stop] for start, stop in places]
-    for value in set(values):
-        known[value] = _string(value)
+    known = {value: _string(value) for value in set(values)}
     return [known[value] for value in values]

@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
-from tokkit.kernels.json_strings import BACKSLASH, HIGH_BITS, ONES, QUOTE, UNESCAPED, hexadecimal, utf8_length, word_at
+from tokkit.kernels.json_strings import (
+    BACKSLASH,
+    HIGH_BITS,
+    ONES,
+    QUOTE,
+    UNESCAPED,
+    escaped_character,
+    utf8_length,
+    word_at,
+)
 from tokkit.kernels.memory import trailing_zeros
+from tokkit.kernels.strings import equal_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,10 +91,10 @@ def escape_length(data: NDArray[np.uint8], position: int) -> int:
     """Return the length of the escape at `position`, of a surrogate pair that of both; 0 for none."""
     if UNESCAPED[byte_at(data, position + 1)] > 0:
         return 2
-    value = hexadecimal(data, position + 1, data.size)
-    if 0xD800 <= value < 0xDC00 and byte_at(data, position + 6) == BACKSLASH:
-        return 12 if 0xDC00 <= hexadecimal(data, position + 7, data.size) < 0xE000 else 0
-    return 0 if value < 0 or 0xD800 <= value < 0xE000 else 6
+    value = escaped_character(data, position + 1, data.size)
+    if value < 0:
+        return 0
+    return 12 if value >= 0x10000 else 6
 
 
 @inlined
@@ -121,13 +131,9 @@ def field_of(
 ) -> int:
     """Return which name stands at `data[start:stop]`, -1 for none of them."""
     for field in range(bounds.size - 1):
-        first = bounds[field]
-        if bounds[field + 1] - first == stop - start:
-            same = True
-            for offset in range(stop - start):
-                same = same and data[start + offset] == names[first + offset]
-            if same:
-                return field
+        length = bounds[field + 1] - bounds[field]
+        if length == stop - start and equal_bytes(data, start, names, bounds[field], length):
+            return field
     return -1
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tokkit.kernels.jit import inlined, kernel
 from tokkit.kernels.memory import load_word, store_word
+from tokkit.kernels.strings import tail_word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,12 +25,7 @@ UNESCAPED[np.frombuffer(b'"\\/bfnrt', np.uint8)] = np.frombuffer(b'"\\/\b\f\n\r\
 @inlined
 def word_at(data: NDArray[np.uint8], position: int) -> np.uint64:
     """Return eight bytes as a little-endian word, with zeros for those beyond the end."""
-    if position + 8 <= data.size:
-        return load_word(data, position)
-    word = np.uint64(0)
-    for offset in range(data.size - position):
-        word |= np.uint64(data[position + offset]) << np.uint64(8 * offset)
-    return word
+    return load_word(data, position) if position + 8 <= data.size else tail_word(data, position, data.size)
 
 
 @inlined
@@ -71,6 +67,16 @@ def hexadecimal(data: NDArray[np.uint8], position: int, stop: int) -> int:
             return -1
         value = value << 4 | digit
     return value
+
+
+@kernel
+def escaped_character(data: NDArray[np.uint8], position: int, stop: int) -> int:
+    """Return the character that `uXXXX`, or a surrogate pair of two, at `position` stands for; -1 for none, or half a pair."""
+    value = hexadecimal(data, position, stop)
+    if 0xD800 <= value < 0xDC00 and position + 5 < stop and data[position + 5] == BACKSLASH:
+        low = hexadecimal(data, position + 6, stop)
+        return 0x10000 + ((value - 0xD800) << 10 | (low - 0xDC00)) if 0xDC00 <= low < 0xE000 else -1
+    return -1 if 0xD800 <= value < 0xE000 else value
 
 
 @kernel
@@ -136,19 +142,15 @@ def unquote(
 @kernel
 def unescape(data: NDArray[np.uint8], position: int, stop: int, out: NDArray[np.uint8], used: int) -> int:
     """Write the character of `uXXXX`, or of a surrogate pair of two; return how many bytes it has, 0 where it is none."""
-    value = hexadecimal(data, position, stop)
-    if 0xD800 <= value < 0xDC00 and position + 5 < stop and data[position + 5] == BACKSLASH:
-        low = hexadecimal(data, position + 6, stop)
-        if not 0xDC00 <= low < 0xE000:
-            return 0
-        value = 0x10000 + ((value - 0xD800) << 10 | (low - 0xDC00))
+    value = escaped_character(data, position, stop)
+    if value < 0:
+        return 0
+    if value >= 0x10000:
         out[used] = 0xF0 | value >> 18
         out[used + 1] = 0x80 | value >> 12 & 0x3F
         out[used + 2] = 0x80 | value >> 6 & 0x3F
         out[used + 3] = 0x80 | value & 0x3F
         return 4
-    if value < 0 or 0xD800 <= value < 0xE000:
-        return 0
     if value < 0x80:
         out[used] = value
         return 1
