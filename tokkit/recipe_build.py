@@ -219,6 +219,12 @@ def _select(
     veto: Veto | None,
     progress: Progress,
 ) -> Selection:
+    unwanted: dict[str, Any] = {
+        "only": section.only,
+        "drop_scripts": section.drop_scripts,
+        "drop_partial_utf8": section.drop_partial_utf8,
+        "veto": veto,
+    }
     if section.by == "usage":
         table = combine([source.table(base.pattern) for source in uses])
         with progress("indexing base", "bytes") as index, progress("reordering base", "crossings") as advance:
@@ -230,25 +236,12 @@ def _select(
                 protect_prefix=section.protect_prefix,
                 min_uses=section.min_uses,
                 rank_share=section.rank_share,
-                unwanted=Filter.of(
-                    only=section.only,
-                    drop_scripts=section.drop_scripts,
-                    drop_partial_utf8=section.drop_partial_utf8,
-                    veto=veto,
-                ),
+                unwanted=Filter.of(**unwanted),
                 reorder=section.reorder,
                 indexing=index,
                 progress=advance,
             ).selection
-    return select(
-        base,
-        section.size,
-        only=section.only,
-        drop_scripts=section.drop_scripts,
-        drop_partial_utf8=section.drop_partial_utf8,
-        veto=veto,
-        fill=section.fill,
-    )
+    return select(base, section.size, **unwanted, fill=section.fill)
 
 
 def _learned(run: Run, base: Vocabulary, section: LearnSection) -> Vocabulary:

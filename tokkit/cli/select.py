@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,7 +65,12 @@ def run(
     from tokkit.veto import load_vetoes
 
     outputs.check(output, ".tiktoken", inputs=[base])
-    only_ascii, vetoed = only.value if only else None, load_vetoes(veto or ())
+    unwanted: dict[str, Any] = {
+        "only": only.value if only else None,
+        "drop_scripts": drop_script or (),
+        "drop_partial_utf8": drop_partial_utf8,
+        "veto": load_vetoes(veto or ()),
+    }
     if by is options.By.USAGE:
         if fill:
             raise InputError("--by usage with --fill", "leave --fill out: --by usage always keeps --size tokens")
@@ -78,9 +83,7 @@ def run(
             protect_prefix,
             min_uses,
             rank_share,
-            Filter.of(
-                only=only_ascii, drop_scripts=drop_script or (), drop_partial_utf8=drop_partial_utf8, veto=vetoed
-            ),
+            Filter.of(**unwanted),
             reorder,
             name,
             pattern,
@@ -95,10 +98,7 @@ def run(
     selection = select(
         inputs.vocabulary(base, pattern),
         size,
-        only=only_ascii,
-        drop_scripts=drop_script or (),
-        drop_partial_utf8=drop_partial_utf8,
-        veto=vetoed,
+        **unwanted,
         fill=fill,
         name=name or output.stem,
     )
