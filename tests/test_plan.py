@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -365,6 +366,15 @@ def test_by_usage_depths_are_the_uses_in_what_is_measured(base, table):
     shares = (depths[-1] - depths[[len(base.tokens), 1_200, 900, 600, 300, 256]]) / (depths[-1] - depths[256])
     expected = (np.array(tokens) - tokens[0]) / (tokens[-1] - tokens[0])
     assert shares == pytest.approx(expected, abs=0.02)
+
+
+def test_by_usage_depths_ascend_where_nothing_measured_uses_what_is_taken(base, table):
+    usage = order_by_usage(base, 256, table)
+    nothing = np.zeros(len(table.slices))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        depths = measured_depths(base, usage, np.zeros(len(base.tokens), np.bool_), [], [table], nothing)
+    assert np.all(np.diff(depths) > 0)
 
 
 def test_the_verb_plans_by_usage_and_build_follows(base, folded, tmp_path, capsys):

@@ -15,7 +15,8 @@ from tokkit.encode import encode_arrays, flatten, tokens_per_pretoken
 from tokkit.kernels import pieces as kernels
 from tokkit.learn import learn
 from tokkit.plan_borders import Crossed
-from tokkit.plan_pieces import Pieces, _neighbours
+from tokkit.plan_learn import Encoded
+from tokkit.plan_pieces import Pieces, _gathered, _neighbours
 from tokkit.plan_rows import added_up, holds, kin_of, leads
 from tokkit.select import select
 from tokkit.unicode import scripts_table
@@ -141,6 +142,40 @@ def test_pieces_are_fewer_and_hold_no_weak_border(base, tables):
                 assert counts[border] >= 40, text
         total += len(text)
     assert total > 0
+
+
+def test_pieces_are_found_again_when_there_are_many():
+    """More than fit into the slots that a search begins with, so that these grow."""
+    rng = random.Random(32_768)
+    pretokens = [[rng.randrange(60) for _ in range(rng.randint(1, 6))] for _ in range(120_000)]
+    strengths = [[*(rng.randrange(2) for _ in ids[1:]), -1] for ids in pretokens]
+    counts = [rng.randrange(1, 9) for _ in pretokens]
+    alone = np.arange(60) % 2 == 0
+    encoded = Encoded(
+        np.array([each for ids in pretokens for each in ids], np.int32),
+        np.cumsum([0, *map(len, pretokens)]),
+        np.array(counts),
+    )
+    marks = np.array([each for row in strengths for each in row], np.int32)
+    found, _, noted = _gathered(encoded, marks, 1, alone, note=True)
+
+    totals: dict[tuple[int, ...], int] = {}
+    numbers: dict[tuple[int, ...], int] = {}
+    ends = []
+    for ids, row, count in zip(pretokens, strengths, counts, strict=True):
+        piece: tuple[int, ...] = ()
+        for each, strength in zip(ids, row, strict=True):
+            piece += (each,)
+            ends.append(0)
+            if strength < 1:
+                if len(piece) > 1 or not alone[each]:
+                    totals[piece] = totals.get(piece, 0) + count
+                    ends[-1] = numbers.setdefault(piece, len(numbers) + 1)
+                piece = ()
+    assert len(totals) > 32_768
+    assert [tuple(found.ids[a:b].tolist()) for a, b in pairwise(found.starts.tolist())] == list(totals)
+    assert found.counts.tolist() == list(totals.values())
+    assert noted.tolist() == ends
 
 
 def test_pairs_of_characters_are_counted():

@@ -55,7 +55,7 @@ def measured_depths(
         costs.append(left[rank])
         for part in parts[rank]:
             left[part] += left[rank]
-    whole = np.rint(np.array(costs) * (_WHOLE / max(sum(costs), 1e-300))).astype(np.int64) + 1
+    whole = np.rint(np.array(costs) * (_WHOLE / (sum(costs) or 1.0))).astype(np.int64) + 1
     depths = np.arange(len(base.tokens) + 1)
     lowest = len(base.tokens) - usage.taken.size
     depths[:lowest] -= whole.sum()
