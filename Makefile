@@ -86,9 +86,10 @@ clean: ## remove what was built and cached; .venv stays
 	@touch $@
 
 # Machine code is cached beside the kernels, a file for each. A kernel that is compiled into a kernel of another file
-# changes without that file's cache noticing: when any kernel changed, all of it goes.
-kernels:
+# changes without that file's cache noticing: when any kernel changed, all of it goes, and is compiled anew.
+kernels: .venv/installed
 	@sum=$$(cat tokkit/kernels/*.py | cksum); \
 	if [ "$$sum" != "$$(cat build/kernels.sum 2>/dev/null)" ]; then \
-	  rm -f tokkit/kernels/__pycache__/*.nb?; mkdir -p build; echo "$$sum" > build/kernels.sum; \
+	  rm -f tokkit/kernels/__pycache__/*.nb?; mkdir -p build; \
+	  $(PY) -m tokkit.precompile && echo "$$sum" > build/kernels.sum; \
 	fi

@@ -34,33 +34,11 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Between them they compile the kernels that most tests need.
-WARM_UP = (
-    """
-from tokkit.counts import combine, count_texts
-for pattern in ("cl100k_base", "o200k_base", "r50k_base"):
-    tables = [count_texts(["a b"], pattern, language=language) for language in "xy"]
-    combine([*tables, *tables])
-""",
-    """
-from tokkit.counts import count_texts
-from tokkit.laws import check
-from tokkit.learn import learn
-from tokkit.vocabulary import Vocabulary
-base = Vocabulary("bytes", r"\\s+|\\S+", tuple(bytes([byte]) for byte in range(256)))
-learn(count_texts(["abab abab 我们我们"], base.pattern), base, 2, script="Han,Latin")
-check(base)
-""",
-)
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the kernels once, before the processes of a parallel run would each compile them all."""
     if hasattr(session.config, "workerinput") or not session.config.getoption("numprocesses", default=None):
         return
-    processes = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", script]) for script in WARM_UP]
-    for process in processes:
-        process.wait()
+    subprocess.run([sys.executable, "-m", "tokkit.precompile"], check=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

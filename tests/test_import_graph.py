@@ -94,6 +94,7 @@ ROOMS |= {
     "recipe": room("recipe* plan_recipe", "msgspec numpy", " ".join(EVERYTHING - {"render"})),
     "cli": Room(frozenset({"cli.*"}), frozenset({"typer"}), EVERYTHING | {"recipe"}),
     "entry": room("__main__", "", "cli"),
+    "precompile": room("precompile", "numpy", " ".join(EVERYTHING)),  # does a little of everything
 }
 
 # (module, function, imported): methods that only pass on to the room that does the work

@@ -27,6 +27,13 @@ def inlined(function: Function) -> Function:
     return _compiled(function, forceinline=True)
 
 
+def folder_of(function: Callable[..., Any]) -> str | None:
+    """Return the folder that keeps a kernel's machine code, or None where no folder can."""
+    compiled: Any = function
+    path: str | None = compiled.stats.cache_path
+    return path
+
+
 def _compiled(function: Function, **options: Any) -> Function:
     """Return a kernel that is compiled once for all numbers of a type that stand where it is called.
 
