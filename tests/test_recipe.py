@@ -190,7 +190,8 @@ def test_published_sizes_that_add_up_are_told_too():
 
 
 def test_spares_that_do_not_divide_are_refused_before_anything_is_learned(tmp_path):
-    learn = '[[learn]]\nlabel = "zh"\nsize = 20\nwords = "not-there.txt"\n'
+    (tmp_path / "words.txt").write_text("我们\t9\n", "utf-8")  # which is too little to learn 20 tokens from
+    learn = '[[learn]]\nlabel = "zh"\nsize = 20\nwords = "words.txt"\n'
     recipe = parse((MINIMAL + learn + "[pad]\nspares = 3\nexact = true\n").encode(), "x.toml")
     with pytest.raises(SizeError, match=r"1,000 prefix \+ 20 learned:zh \+ 3 spares = 1,023 does not divide by 256"):
         build(recipe, tmp_path)
@@ -534,13 +535,31 @@ def test_a_counts_table_that_a_section_names_twice_is_refused(recipe, capsys, ba
     )
 
 
-def test_a_missing_source_is_named(recipe, tmp_path, capsys):
-    (recipe.parent / "z.toml").write_text(MINIMAL + '[[learn]]\nlabel = "zh"\nsize = 5\nwords = "no.txt"\n', "utf-8")
-    code, _, err = run(capsys, "build", recipe.parent / "z.toml", "-o", tmp_path / "out", "-q")
-    assert code == 2
-    assert err == (
-        f"error: {recipe.parent / 'no.txt'}: no such file\nhint: paths in a recipe start from the recipe's folder\n"
-    )
+NO_FILE = "no such file\nhint: paths in a recipe start from the recipe's folder\n"
+NO_CORPUS = "no such file or directory\n"
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["built", "dry"])
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('[[learn]]\nlabel = "zh"\nsize = 5\nwords = ["words.txt", "no"]\n', NO_FILE),
+        ('[[learn]]\nlabel = "zh"\nsize = 5\ncounts = "no"\n', NO_FILE),
+        ('[[learn]]\nlabel = "zh"\nsize = 5\ncounts = "table.parquet"\nweights = "no"\n', NO_FILE),
+        ('[[learn]]\nlabel = "zh"\nsize = 5\ncounts = "table.parquet"\nveto = "no"\n', NO_FILE),
+        ('[[learn]]\nlabel = "zh"\nsize = 5\ncorpus = "no"\n', NO_CORPUS),
+        ('[report]\non = ["table.parquet", "no"]\n', NO_CORPUS),
+        ('[[merge]]\nlabel = "m"\nwords = "no"\n', NO_FILE),
+    ],
+    ids=["words", "counts", "weights", "veto", "corpus", "report", "merge"],
+)
+def test_a_missing_source_is_named_before_anything_is_done(recipe, tmp_path, capsys, dry, more, said):
+    (recipe.parent / "z.toml").write_text(MINIMAL + more, "utf-8")
+    code, out, err = run(capsys, "build", recipe.parent / "z.toml", "-o", tmp_path / "out", *dry)
+    steps = [line for line in err.splitlines(keepends=True) if not line.startswith(("error: ", "hint: "))]
+    assert (code, out) == (2, "")
+    assert [line.split()[0] for line in steps] == (["select"] if "merge" in more and not dry else [])
+    assert "".join(err.splitlines(keepends=True)[len(steps) :]) == f"error: {recipe.parent / 'no'}: {said}"
 
 
 # The shipped recipe

@@ -32,7 +32,15 @@ from tokkit.recipe_cache import (
 from tokkit.recipe_plan import notes, padded, plan
 from tokkit.recipe_report import measured
 from tokkit.recipe_run import Run, tables_of
-from tokkit.recipe_sources import Input, source_of_merge, sources_of_learn, sources_of_usage, veto_of, weights_of
+from tokkit.recipe_sources import (
+    Input,
+    require_inputs,
+    source_of_merge,
+    sources_of_learn,
+    sources_of_usage,
+    veto_of,
+    weights_of,
+)
 from tokkit.reorder import reorder
 from tokkit.select import Filter, select
 from tokkit.usage import select_by_usage
@@ -95,9 +103,10 @@ def prepare(recipe: Recipe, folder: str | Path) -> Plan:
         folder: where the recipe lies: its paths start from there.
 
     Raises:
-        TokkitError: as `tokkit.bases.load_base`, `tokkit.select.select` and `tokkit.recipe_plan.plan`.
+        TokkitError: as `tokkit.bases.load_base`, `tokkit.select.select`, `tokkit.recipe_plan.plan`, or a file is not there.
     """
     folder = Path(folder)
+    require_inputs(recipe, folder)
     weights, _ = weights_of(recipe.base, "select", folder)
     veto, _ = veto_of(recipe.base, "select", folder)
     # Another order costs more than all else here, and changes no size but how many bridges merged tokens need.
@@ -129,7 +138,7 @@ def build(
         on_step: called with each step when it is done.
 
     Raises:
-        TokkitError: as the steps; the sizes are checked before anything is learned.
+        TokkitError: as the steps; what is read has to be there, and sizes to add up, before anything is learned.
     """
     run = Run(
         recipe,
@@ -139,6 +148,7 @@ def build(
         progress or _no_progress,
         on_step or (lambda _step: None),
     )
+    require_inputs(recipe, run.folder)
     base = _base(recipe, run.folder)
     run.read(Input("base", base.name, base.sha256))
     uses = sources_of_usage(recipe.base, run.folder)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tokkit.corpus import CorpusFile
     from tokkit.counts import CountsTable
+    from tokkit.recipe import Recipe
     from tokkit.veto import Veto
 
 SAMPLE = Path(tokkit.__file__).parent / "data" / "sample"
@@ -61,6 +62,25 @@ class Source:
     table: Callable[[str], CountsTable]
     keep: bool = False
     corpus: tuple[Input, ...] = ()
+
+
+def require_inputs(recipe: Recipe, folder: Path) -> None:
+    """Refuse a recipe that learns from or measures on a file that is not there: the steps before cost minutes.
+
+    Raises:
+        InputError: says which.
+    """
+    for section in recipe.learn:
+        weights = section.weights if isinstance(section.weights, str) else ()
+        for names in (section.words, section.counts, weights, section.veto):
+            for name in texts(names):
+                _existing(folder, name)
+        if section.corpus:
+            find([str(folder / path) for path in texts(section.corpus)], labels_of(section))
+    measured = [folder / path for path in texts(recipe.report.on)]
+    others = [str(path) for path in measured if not is_counts_table(path)]
+    if others:
+        find(others, labels_of(recipe.report))
 
 
 def sources_of_learn(section: LearnSection, folder: Path, jobs: int) -> list[Source]:
