@@ -10,9 +10,10 @@ from tokkit.cli import inputs, options, outputs
 from tokkit.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from tokkit.select import Filter
+    from tokkit.usage import UsageSelection
+    from tokkit.vocabulary import Vocabulary
 
 
 def run(
@@ -61,6 +62,7 @@ def run(
     """
     from tokkit.formats.tiktoken import save
     from tokkit.render import summary
+    from tokkit.render import usage as rendering
     from tokkit.select import Filter, select
     from tokkit.veto import load_vetoes
 
@@ -74,22 +76,27 @@ def run(
     if by is options.By.USAGE:
         if fill:
             raise InputError("--by usage with --fill", "leave --fill out: --by usage always keeps --size tokens")
-        _by_usage(
-            base,
+        if not on:
+            raise InputError(
+                "--by usage needs counts", "add --on with a counts table, which `tokkit count` makes, or a corpus"
+            )
+        shares = inputs.weights(weights)
+        chosen = _by_usage(
+            inputs.vocabulary(base, pattern),
             size,
-            output,
             on,
-            weights,
-            protect_prefix,
-            min_uses,
-            rank_share,
-            Filter.of(**unwanted),
-            reorder,
-            name,
-            pattern,
-            quiet,
-            as_json,
+            shares,
+            quiet=quiet,
+            protect_prefix=protect_prefix,
+            min_uses=min_uses,
+            rank_share=rank_share,
+            unwanted=Filter.of(**unwanted),
+            reorder=reorder,
+            name=name or output.stem,
         )
+        with outputs.writing(output):
+            save(chosen.selection.vocabulary, output)
+        rendering.tell(chosen, as_json=as_json, quiet=quiet)
         return
     if on or weights or protect_prefix or rank_share or reorder:
         raise InputError(
@@ -108,50 +115,23 @@ def run(
 
 
 def _by_usage(
-    base: str,
+    base: Vocabulary,
     size: int,
-    output: Path,
-    on: list[str] | None,
-    weights: str | None,
-    protect_prefix: int,
-    min_uses: int,
-    rank_share: float,
-    unwanted: Filter,
-    reorder: bool,
-    name: str | None,
-    pattern: str | None,
+    on: Sequence[str],
+    shares: Mapping[str, float] | None,
+    *,
     quiet: bool,
-    as_json: bool,
-) -> None:
+    **options_of_selection: Any,
+) -> UsageSelection:
+    """Select by the counts of `on`, which is counted where it is a corpus, and show how far that is."""
     from tokkit.corpus import Labels
     from tokkit.counts import slice_weights
-    from tokkit.formats.tiktoken import save
-    from tokkit.render import usage as rendering
     from tokkit.render.progress import progress
     from tokkit.usage import select_by_usage
 
-    if not on:
-        raise InputError(
-            "--by usage needs counts", "add --on with a counts table, which `tokkit count` makes, or a corpus"
-        )
-    shares = inputs.weights(weights)
-    start = inputs.vocabulary(base, pattern)
-    table = inputs.counted(on, Labels(), pattern=start.pattern, jobs=0, quiet=quiet).table
+    table = inputs.counted(on, Labels(), pattern=base.pattern, jobs=0, quiet=quiet).table
+    weights = slice_weights(table.slices, shares) if shares else None
     with progress("indexing", quiet=quiet) as indexing, progress("reordering", "crossings", quiet=quiet) as advance:
-        chosen = select_by_usage(
-            start,
-            size,
-            table,
-            weights=slice_weights(table.slices, shares) if shares else None,
-            protect_prefix=protect_prefix,
-            min_uses=min_uses,
-            rank_share=rank_share,
-            unwanted=unwanted,
-            reorder=reorder,
-            name=name or output.stem,
-            indexing=indexing,
-            progress=advance,
+        return select_by_usage(
+            base, size, table, weights=weights, indexing=indexing, progress=advance, **options_of_selection
         )
-    with outputs.writing(output):
-        save(chosen.selection.vocabulary, output)
-    rendering.tell(chosen, as_json=as_json, quiet=quiet)
