@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.compressions import COMPRESS
+from tokkit import corpus_blocks
 from tokkit.corpus import Block, blocks, find
 from tokkit.corpus_blocks import last_text_cut, sample_key
 from tokkit.errors import CorpusError, InputError
@@ -117,6 +118,40 @@ def test_lines_longer_than_a_block_grow_it(tmp_path: Path, block_bytes: int) -> 
     found = blocks_of(write(tmp_path / "a.jsonl", data), block_bytes)
     assert b"".join(block.data for block in found) == data
     assert all(block.data.endswith(b"\n") for block in found[:-1])
+
+
+def cut_by_hand(data: bytes, block_bytes: int) -> list[bytes]:
+    """Cut after the last newline of what was read: so many bytes, or twice what is held where that has no newline."""
+    found, at, n_read, wanted = [], 0, 0, max(block_bytes, 3)
+    while True:
+        n_read = max(n_read, min(at + wanted, len(data)))
+        held = data[at:n_read]
+        is_last = len(held) < wanted
+        end = len(held) if is_last else held.rfind(b"\n") + 1
+        if end:
+            found.append(held[:end])
+            at += end
+        wanted = block_bytes if end else 2 * len(held)
+        if is_last:
+            return found
+
+
+@settings(max_examples=500)
+@given(st.lists(st.integers(0, 40)), st.integers(1, 60), st.integers(1, 70), st.booleans(), st.booleans())
+def test_lines_are_cut_the_same_however_they_are_read(lengths, block_bytes, at_once, ends, marked) -> None:
+    data = b"\n".join(b"x" * length for length in lengths) + b"\n" * ends
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus_blocks, "_READ_AT_ONCE", at_once)
+        patch.setattr(sys, "stdin", SimpleNamespace(buffer=BytesIO(b"\xef\xbb\xbf" * marked + data)))
+        (file,) = find("-", stdin_format="jsonl")
+        found = list(blocks(file, block_bytes=block_bytes))
+    assert [block.data for block in found] == cut_by_hand(data, block_bytes)
+    assert [block.byte_offset for block in found] == [
+        3 * marked + sum(len(each.data) for each in found[:number]) for number in range(len(found))
+    ]
+    assert [block.first_line for block in found] == [
+        1 + sum(each.data.count(b"\n") for each in found[:number]) for number in range(len(found))
+    ]
 
 
 @pytest.mark.parametrize("block_bytes", [1, 4, 1000])

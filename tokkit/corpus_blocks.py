@@ -31,7 +31,7 @@ from tokkit.corpus_files import is_remote, open_uri, reason_of
 from tokkit.errors import CorpusError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tokkit.corpus_files import CorpusFile
 
@@ -112,10 +112,10 @@ def blocks(file: CorpusFile, *, block_bytes: int | None = None) -> Iterator[Bloc
     if file.kind == "parquet":
         yield from _parquet_blocks(file, block_bytes)
     elif file.kind == "jsonl":
-        yield from _stream_blocks(file, block_bytes, last_line_end)
+        yield from _line_blocks(file, block_bytes)
     else:
         first: Block | None = None
-        for block in _stream_blocks(file, block_bytes, last_text_cut):
+        for block in _text_blocks(file, block_bytes):
             if first is None:
                 first = block
                 yield block
@@ -133,16 +133,6 @@ def sample_key(text: bytes) -> bytes:
         '786a02f742015903'
     """
     return blake2b(text).digest()[:8]
-
-
-def last_line_end(data: bytes | bytearray, start: int) -> int:
-    r"""Return the end of the last line that ends after `start`, 0 for none.
-
-    Example:
-        >>> last_line_end(b"{}\n{}\n{", 0), last_line_end(b"{}\n{", 3)
-        (6, 0)
-    """
-    return data.rfind(b"\n", start) + 1
 
 
 def last_text_cut(data: bytes | bytearray, start: int) -> int:
@@ -173,20 +163,66 @@ def replace_continues(block: Block, key: bytes) -> Block:
     return Block(block.file, block.data, block.first_line, block.byte_offset, block.position, True, key)
 
 
-def _stream_blocks(
-    file: CorpusFile, block_bytes: int, last_cut: Callable[[bytes | bytearray, int], int]
-) -> Iterator[Block]:
+def _line_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
+    """Cut after the last newline that was read.
+
+    Threads wait for each other's copies. What was read is copied once, from its parts to the block, and Python does not hold
+    the interpreter's lock while it joins a megabyte of parts that are all `bytes`.
+    """
+    with _open_stream(file) as (read, tell):
+        parts: list[bytes] = []
+        n_searched = 0  # parts that hold no newline
+        first_line, offset, size = 1, 0, 0
+        wanted = max(block_bytes, len(BOM))
+        while True:
+            parts += _chunks(read, wanted - size, file, offset + size)
+            size = sum(map(len, parts))
+            at_end = size < wanted
+            if offset == 0:
+                parts, n_searched = [b"".join(parts)], 0
+                if parts[0].startswith(BOM):
+                    parts, offset, size = [parts[0][len(BOM) :]], len(BOM), size - len(BOM)
+                    continue
+            last, cut = _last_line_end(parts, n_searched, at_end=at_end)
+            if cut:
+                data = b"".join([*parts[:last], parts[last][:cut]])
+                yield Block(file, data, first_line, offset, offset + len(data) if file.path == "-" else tell())
+                parts = [parts[last][cut:], *parts[last + 1 :]]
+                first_line += int(np.count_nonzero(np.frombuffer(data, np.uint8) == NEWLINE))  # without the lock
+                offset += len(data)
+                size -= len(data)
+                wanted = block_bytes
+            else:
+                wanted = 2 * size  # doubled, so that a long line is not read in many small parts
+            n_searched = len(parts)
+            if at_end:
+                return
+
+
+def _last_line_end(parts: Sequence[bytes], first: int, *, at_end: bool) -> tuple[int, int]:
+    """Return the part, not before the first, in which the last line ends, and where; 0 for nowhere."""
+    if at_end:
+        return len(parts) - 1, len(parts[-1])
+    for number in range(len(parts) - 1, first - 1, -1):
+        if end := parts[number].rfind(b"\n") + 1:
+            return number, end
+    return 0, 0
+
+
+def _text_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
     with _open_stream(file) as (read, tell):
         buffer = bytearray()
         first_line, offset, searched = 1, 0, 0
         wanted = max(block_bytes, len(BOM))
         while True:
-            at_end = not _fill(read, buffer, wanted, file, offset)
+            for chunk in _chunks(read, wanted - len(buffer), file, offset + len(buffer)):
+                buffer += chunk
+            at_end = len(buffer) < wanted
             if offset == 0 and buffer.startswith(BOM):
                 del buffer[: len(BOM)]
                 offset = len(BOM)
                 continue
-            cut = len(buffer) if at_end else last_cut(buffer, searched)
+            cut = len(buffer) if at_end else last_text_cut(buffer, searched)
             if cut:
                 data = bytes(memoryview(buffer)[:cut])
                 yield Block(file, data, first_line, offset, offset + cut if file.path == "-" else tell())
@@ -201,19 +237,19 @@ def _stream_blocks(
                 return
 
 
-def _fill(read: Callable[[int], bytes], buffer: bytearray, wanted: int, file: CorpusFile, offset: int) -> bool:
-    """Read until the buffer has `wanted` bytes; return False where the stream has ended before."""
-    while len(buffer) < wanted:
+def _chunks(read: Callable[[int], bytes], wanted: int, file: CorpusFile, offset: int) -> Iterator[bytes]:
+    """Read until there are `wanted` bytes, or the stream ends; `offset` is where the first is in it."""
+    while wanted > 0:
         try:
-            chunk = read(min(wanted - len(buffer), _READ_AT_ONCE))
+            chunk = read(min(wanted, _READ_AT_ONCE))
         except _BROKEN as error:
             what = "the file cannot be read on" if file.compression is None else f"broken {file.compression} stream"
-            reason = f"{what}: {reason_of(error)}"
-            raise CorpusError(reason, file.path, None, offset + len(buffer), _BROKEN_HINT) from None
+            raise CorpusError(f"{what}: {reason_of(error)}", file.path, None, offset, _BROKEN_HINT) from None
         if not chunk:
-            return False
-        buffer += chunk
-    return True
+            return
+        yield chunk
+        offset += len(chunk)
+        wanted -= len(chunk)
 
 
 @contextmanager
@@ -303,10 +339,7 @@ def _parquet_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
 
 def _read_whole(file: CorpusFile) -> bytearray:
     with _open_stream(file) as (read, _):
-        buffer = bytearray()
-        while _fill(read, buffer, len(buffer) + BLOCK_BYTES, file, 0):
-            pass
-        return buffer
+        return bytearray().join(_chunks(read, sys.maxsize, file, 0))
 
 
 def _columns(schema: Any, file: CorpusFile) -> list[str]:
