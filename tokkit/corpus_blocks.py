@@ -112,10 +112,10 @@ def blocks(file: CorpusFile, *, block_bytes: int | None = None) -> Iterator[Bloc
     if file.kind == "parquet":
         yield from _parquet_blocks(file, block_bytes)
     elif file.kind == "jsonl":
-        yield from _line_blocks(file, block_bytes)
+        yield from _stream_blocks(file, block_bytes, _last_line_end)
     else:
         first: Block | None = None
-        for block in _text_blocks(file, block_bytes):
+        for block in _stream_blocks(file, block_bytes, _last_text_cut):
             if first is None:
                 first = block
                 yield block
@@ -135,7 +135,7 @@ def sample_key(text: bytes) -> bytes:
     return blake2b(text).digest()[:8]
 
 
-def last_text_cut(data: bytes | bytearray, start: int) -> int:
+def last_text_cut(data: bytes, start: int) -> int:
     r"""Return the last place from `start` on where a text may be cut (see the module), 0 for none.
 
     Example:
@@ -163,78 +163,65 @@ def replace_continues(block: Block, key: bytes) -> Block:
     return Block(block.file, block.data, block.first_line, block.byte_offset, block.position, True, key)
 
 
-def _line_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
-    """Cut after the last newline that was read.
+def _stream_blocks(
+    file: CorpusFile, block_bytes: int, last_cut: Callable[[Sequence[bytes], int], int]
+) -> Iterator[Block]:
+    """Cut what is read at the last place that `last_cut` finds in its parts, not before a number of bytes.
 
-    Threads wait for each other's copies. What was read is copied once, from its parts to the block, and Python does not hold
-    the interpreter's lock while it joins a megabyte of parts that are all `bytes`.
+    Threads wait for each other's copies. What was read is joined to a block once, and Python does not hold the interpreter's
+    lock while it joins a megabyte of parts that are all `bytes`.
     """
     with _open_stream(file) as (read, tell):
         parts: list[bytes] = []
-        n_searched = 0  # parts that hold no newline
-        first_line, offset, size = 1, 0, 0
+        first_line, offset, size, searched = 1, 0, 0, 0
         wanted = max(block_bytes, len(BOM))
         while True:
             parts += _chunks(read, wanted - size, file, offset + size)
             size = sum(map(len, parts))
             at_end = size < wanted
             if offset == 0:
-                parts, n_searched = [b"".join(parts)], 0
+                parts = [b"".join(parts)]
                 if parts[0].startswith(BOM):
                     parts, offset, size = [parts[0][len(BOM) :]], len(BOM), size - len(BOM)
                     continue
-            last, cut = _last_line_end(parts, n_searched, at_end=at_end)
+            cut = size if at_end else last_cut(parts, searched)
             if cut:
-                data = b"".join([*parts[:last], parts[last][:cut]])
-                yield Block(file, data, first_line, offset, offset + len(data) if file.path == "-" else tell())
-                parts = [parts[last][cut:], *parts[last + 1 :]]
-                first_line += int(np.count_nonzero(np.frombuffer(data, np.uint8) == NEWLINE))  # without the lock
-                offset += len(data)
-                size -= len(data)
-                wanted = block_bytes
-            else:
-                wanted = 2 * size  # doubled, so that a long line is not read in many small parts
-            n_searched = len(parts)
-            if at_end:
-                return
-
-
-def _last_line_end(parts: Sequence[bytes], first: int, *, at_end: bool) -> tuple[int, int]:
-    """Return the part, not before the first, in which the last line ends, and where; 0 for nowhere."""
-    if at_end:
-        return len(parts) - 1, len(parts[-1])
-    for number in range(len(parts) - 1, first - 1, -1):
-        if end := parts[number].rfind(b"\n") + 1:
-            return number, end
-    return 0, 0
-
-
-def _text_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
-    with _open_stream(file) as (read, tell):
-        buffer = bytearray()
-        first_line, offset, searched = 1, 0, 0
-        wanted = max(block_bytes, len(BOM))
-        while True:
-            for chunk in _chunks(read, wanted - len(buffer), file, offset + len(buffer)):
-                buffer += chunk
-            at_end = len(buffer) < wanted
-            if offset == 0 and buffer.startswith(BOM):
-                del buffer[: len(BOM)]
-                offset = len(BOM)
-                continue
-            cut = len(buffer) if at_end else last_text_cut(buffer, searched)
-            if cut:
-                data = bytes(memoryview(buffer)[:cut])
+                data, parts = _parted(parts, cut)
                 yield Block(file, data, first_line, offset, offset + cut if file.path == "-" else tell())
-                del buffer[:cut]
                 first_line += int(np.count_nonzero(np.frombuffer(data, np.uint8) == NEWLINE))  # without the lock
                 offset += cut
+                size -= cut
                 searched, wanted = 0, block_bytes
             else:
-                searched = len(buffer)
-                wanted = 2 * len(buffer)  # doubled, so that a long line is not searched over and over
+                searched = size
+                wanted = 2 * size  # doubled, so that a long line is not searched over and over
             if at_end:
                 return
+
+
+def _last_line_end(parts: Sequence[bytes], start: int) -> int:
+    """Return the end of the last line that ends after `start` in all parts together, 0 for none."""
+    stop = sum(map(len, parts))
+    for part in reversed(parts):
+        if stop <= start:
+            break
+        stop -= len(part)
+        if end := part.rfind(b"\n") + 1:
+            return stop + end
+    return 0
+
+
+def _last_text_cut(parts: Sequence[bytes], start: int) -> int:
+    return last_text_cut(b"".join(parts), start)
+
+
+def _parted(parts: Sequence[bytes], cut: int) -> tuple[bytes, list[bytes]]:
+    """Return the first `cut` bytes of all parts together, and what is left."""
+    for number, part in enumerate(parts):
+        if cut <= len(part):
+            return b"".join([*parts[:number], part[:cut]]), [part[cut:], *parts[number + 1 :]]
+        cut -= len(part)
+    raise AssertionError(cut)
 
 
 def _chunks(read: Callable[[int], bytes], wanted: int, file: CorpusFile, offset: int) -> Iterator[bytes]:
@@ -337,9 +324,9 @@ def _parquet_blocks(file: CorpusFile, block_bytes: int) -> Iterator[Block]:
             raise CorpusError(reason, file.path, hint=_BROKEN_HINT) from None
 
 
-def _read_whole(file: CorpusFile) -> bytearray:
+def _read_whole(file: CorpusFile) -> bytes:
     with _open_stream(file) as (read, _):
-        return bytearray().join(_chunks(read, sys.maxsize, file, 0))
+        return b"".join(_chunks(read, sys.maxsize, file, 0))
 
 
 def _columns(schema: Any, file: CorpusFile) -> list[str]:

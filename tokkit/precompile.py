@@ -58,10 +58,10 @@ def main() -> int:
     began = time.monotonic()
     jobs = min(os.cpu_count() or 1, len(TASKS))
     words = [[sys.executable, "-c", f"from tokkit.precompile import work; work({job}, {jobs})"] for job in range(jobs)]
-    # In sessions of their own: a terminal interrupts this process, and not what it would have to keep from saying so.
     workers: list[subprocess.Popen[bytes]] = []
     try:
         talk.note("compiling every kernel, once on this machine: up to half a minute")
+        # In sessions of their own: a terminal interrupts this process, and not what it would have to keep from saying so.
         workers += [subprocess.Popen(each, start_new_session=True) for each in words]
         codes = [worker.wait() for worker in workers]
     except KeyboardInterrupt:
@@ -165,8 +165,10 @@ def vocabulary_of(*learned: str) -> Vocabulary:
     for token in learned:
         data = token.encode()
         tokens += [data[:length] for length in range(2, len(data) + 1) if data[:length] not in tokens]
-    segments = (Segment("prefix", 0, 256), Segment("learned:zh", 256, len(tokens)))[: 1 + (len(tokens) > 256)]
-    return Vocabulary("bytes", PATTERNS["cl100k_base"], tuple(tokens), segments=segments)
+    segments = [Segment("prefix", 0, 256)]
+    if learned:
+        segments.append(Segment("learned:zh", 256, len(tokens)))
+    return Vocabulary("bytes", PATTERNS["cl100k_base"], tuple(tokens), segments=tuple(segments))
 
 
 def made_table() -> CountsTable:
